@@ -1,0 +1,1 @@
+"""What touches the world: EDGAR, prices, the model, the store. No block imports another."""

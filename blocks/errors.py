@@ -1,0 +1,149 @@
+"""Every error this product raises on purpose, as one tree.
+
+    SecFilingsError
+    ├── ConfigurationError       a setting or parameter is wrong; nothing was done
+    │   ├── ParameterError       a flow parameter, alone or in combination
+    │   └── AnswerCacheUnusable  answers could not be kept, so none is bought
+    ├── EdgarError
+    │   ├── EdgarUnavailable     5xx, 429, timeouts, dropped connections, after retries
+    │   ├── EdgarBlocked         SEC refuses this address or this User-Agent
+    │   ├── EdgarNotFound        no such feed page, index or submission
+    │   ├── FeedUnreadable       not the Atom feed that was asked for
+    │   ├── IndexUnreadable      not an EDGAR index
+    │   └── SubmissionUnreadable a submission with nothing a reader could use
+    ├── PriceError
+    │   ├── PriceSourceUnavailable
+    │   └── PriceTableUnreadable
+    ├── AnalystError
+    │   ├── AnalystUnavailable   429, 5xx, timeouts, dropped connections, after retries
+    │   ├── AnalystRejected      key, quota or model: the next filing would fail alike
+    │   ├── AnswerRefused        refusal or content filter
+    │   ├── AnswerTruncated      the answer ran into the output limit
+    │   └── AnswerInvalid        not the answer that was asked for
+    ├── BudgetReached            the run's budget does not cover the next call
+    ├── StoreError
+    │   ├── StoreUnavailable     cannot be opened, written or reached
+    │   └── StoreTooNew          written by a later version of this program
+    └── RunNeedsAttention        the run ended with filings that failed
+
+The message comes first and says what was wrong and what to do next; context
+is keyword-only and optional, because Prefect rebuilds a stored exception from
+its message alone.
+"""
+
+
+class SecFilingsError(Exception):
+    """Base of every error raised on purpose.
+
+    ``subject`` names the filing, setting, parameter, address or file at fault.
+    """
+
+    def __init__(self, message: str = "", *, subject: str | None = None) -> None:
+        super().__init__(message)
+        self.subject = subject
+
+
+class ConfigurationError(SecFilingsError):
+    """A setting is missing or wrong; nothing was requested, claimed or paid."""
+
+
+class ParameterError(ConfigurationError):
+    """A flow parameter is wrong, alone or together with another."""
+
+
+class AnswerCacheUnusable(ConfigurationError):
+    """Answers could not be kept, so the run stops before the first is bought."""
+
+
+class EdgarError(SecFilingsError):
+    """EDGAR did not give what was asked for."""
+
+
+class EdgarUnavailable(EdgarError):
+    """EDGAR kept failing in a way that may pass; the next run may succeed."""
+
+
+class EdgarBlocked(EdgarError):
+    """SEC refuses this address or User-Agent; asking again prolongs the block."""
+
+
+class EdgarNotFound(EdgarError):
+    """EDGAR has nothing at that address."""
+
+
+class FeedUnreadable(EdgarError):
+    """The answer to a feed request is not the Atom feed that was asked for."""
+
+
+class IndexUnreadable(EdgarError):
+    """The answer to an index request is not an EDGAR index."""
+
+
+class SubmissionUnreadable(EdgarError):
+    """A submission holds nothing a reader could use."""
+
+
+class PriceError(SecFilingsError):
+    """The price table could not be had."""
+
+
+class PriceSourceUnavailable(PriceError):
+    """The price source did not answer."""
+
+
+class PriceTableUnreadable(PriceError):
+    """The price source answered with something that is not a price table."""
+
+
+class AnalystError(SecFilingsError):
+    """The model gave no answer that can be kept.
+
+    ``cost_usd`` is what the failed call cost: ``None`` where that is unknown,
+    0.0 where nothing was billed.
+    """
+
+    def __init__(
+        self, message: str = "", *, subject: str | None = None, cost_usd: float | None = 0.0
+    ) -> None:
+        super().__init__(message, subject=subject)
+        self.cost_usd = cost_usd
+
+
+class AnalystUnavailable(AnalystError):
+    """The model endpoint kept failing in a way that may pass."""
+
+
+class AnalystRejected(AnalystError):
+    """The endpoint refuses the key, the quota or the model: every filing would fail."""
+
+
+class AnswerRefused(AnalystError):
+    """The model, or its content filter, refused this filing."""
+
+
+class AnswerTruncated(AnalystError):
+    """The answer ran into the output limit; its tokens were billed."""
+
+
+class AnswerInvalid(AnalystError):
+    """The answer is not what the schema and its ranges ask for."""
+
+
+class BudgetReached(SecFilingsError):
+    """The run's budget does not cover the worst case of the next call."""
+
+
+class StoreError(SecFilingsError):
+    """The store could not do what was asked; nothing was half done."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened, written or reached."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a later version of this program."""
+
+
+class RunNeedsAttention(SecFilingsError):
+    """The run finished its work, and some filings failed."""

@@ -1,0 +1,318 @@
+"""The values that pass between rooms: frozen, validated, JSON in and out.
+
+They live here and not in ``flows/`` because Prefect names a flow file's module
+after the file, so a type defined there has two names.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+ACCESSION_PATTERN = re.compile(r"\d{10}-\d{2}-\d{6}")
+
+Accession = Annotated[str, StringConstraints(pattern=rf"^{ACCESSION_PATTERN.pattern}$")]
+Cik = Annotated[int, Field(ge=1, le=9_999_999_999)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+_FIRST_YEAR = 90  # EDGAR's two-digit years run from 1993 on; packing starts in 1990
+
+
+class Value(BaseModel):
+    """Base of all values: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def accession_key(accession: str) -> int:
+    """Pack an accession number into a signed 64-bit integer, year first.
+
+    Recent filings then lie together, which is what makes a bulk lookup in a
+    store of millions cheap. Order within a year follows the filing agent.
+    """
+    agent, year, sequence = accession.split("-")
+    return ((int(year) - _FIRST_YEAR) % 100) * 10**16 + int(agent) * 10**6 + int(sequence)
+
+
+def accession_of(key: int) -> str:
+    """Undo :func:`accession_key`."""
+    year, rest = divmod(key, 10**16)
+    agent, sequence = divmod(rest, 10**6)
+    return f"{agent:010d}-{(year + _FIRST_YEAR) % 100:02d}-{sequence:06d}"
+
+
+class FoundBy(StrEnum):
+    """How a filing came to this run."""
+
+    FEED = "feed"
+    INDEX = "index"
+    LIST = "list"
+
+
+class Party(Value):
+    """A party to a filing as EDGAR lists it.
+
+    ``role`` is EDGAR's word (Filer, Subject, Filed by, Issuer, Reporting, ...),
+    empty where the source does not say, as in the indexes.
+    """
+
+    cik: Cik
+    name: str
+    role: str = ""
+
+
+_ISSUER_ROLES = ("Subject", "Issuer", "Filer")
+
+
+class Filing(Value):
+    """One accession, however many parties' entries it had.
+
+    ``accepted_at`` is UTC and unknown (None) in index files; ``filed_on`` is
+    the Eastern filing date; ``items`` are 8-K item numbers such as ``2.02``.
+    """
+
+    accession: Accession
+    form: str = Field(min_length=1)
+    parties: tuple[Party, ...] = Field(min_length=1)
+    found_by: FoundBy
+    accepted_at: UtcDatetime | None = None
+    filed_on: date | None = None
+    items: tuple[str, ...] = ()
+    size_bytes: int | None = None
+
+    @property
+    def issuers(self) -> tuple[Party, ...]:
+        """The parties whose stock the filing is about: subject, else issuer, else filer."""
+        for role in _ISSUER_ROLES:
+            found = tuple(party for party in self.parties if party.role == role)
+            if found:
+                return found
+        return self.parties
+
+    @property
+    def submission_path(self) -> str:
+        """Path of the full submission text file on EDGAR."""
+        return f"/Archives/edgar/data/{self.issuers[0].cik}/{self.accession}.txt"
+
+    @property
+    def page_path(self) -> str:
+        """Path of the filing's page for human readers on EDGAR."""
+        folder = self.accession.replace("-", "")
+        return f"/Archives/edgar/data/{self.issuers[0].cik}/{folder}/{self.accession}-index.htm"
+
+
+class Document(Value):
+    """One document of a submission; ``body`` is what stands inside ``<TEXT>``, unchanged."""
+
+    type: str
+    sequence: int | None = None
+    filename: str | None = None
+    description: str | None = None
+    body: str
+
+
+class Submission(Value):
+    """A full submission text file, read. ``items`` are the header's item titles.
+
+    ``complete`` is False where reading stopped at the byte cap; ``documents``
+    then holds what came before it.
+    """
+
+    accession: Accession
+    form: str
+    parties: tuple[Party, ...] = ()
+    accepted_at: UtcDatetime | None = None
+    period: date | None = None
+    items: tuple[str, ...] = ()
+    documents: tuple[Document, ...]
+    complete: bool = True
+
+
+class Excerpt(Value):
+    """What the analyst is shown of a submission.
+
+    ``parts`` names what was taken, in reading order (``8-K item 2.02``,
+    ``EX-99.1``); ``tokens`` is an offline count, for budgets, never for bills.
+    """
+
+    text: str = Field(min_length=1)
+    parts: tuple[str, ...]
+    tokens: int
+    shortened: bool
+
+
+class Verdict(StrEnum):
+    """What the price filter decided, and why."""
+
+    WITHIN_RANGE = "within_range"
+    ABOVE_CEILING = "above_ceiling"
+    BELOW_FLOOR = "below_floor"
+    UNKNOWN_PRICE_KEPT = "unknown_price_kept"
+    UNKNOWN_PRICE_REJECTED = "unknown_price_rejected"
+    FILTER_OFF = "filter_off"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a filing with this verdict goes on to the analyst."""
+        return self in {Verdict.WITHIN_RANGE, Verdict.UNKNOWN_PRICE_KEPT, Verdict.FILTER_OFF}
+
+
+class Decision(Value):
+    """The price filter's word on one filing, with what it was based on."""
+
+    verdict: Verdict
+    ticker: str | None = None
+    price_usd: float | None = None
+    price_as_of: UtcDatetime | None = None
+    price_source: str | None = None
+    ticker_choice: str = ""
+
+
+class CatalystKind(StrEnum):
+    """The closed list of classes a catalyst may have."""
+
+    EARNINGS_BEAT = "earnings_beat"
+    EARNINGS_MISS = "earnings_miss"
+    GUIDANCE_UP = "guidance_up"
+    GUIDANCE_DOWN = "guidance_down"
+    OFFERING = "offering"
+    CONVERTIBLE = "convertible"
+    WARRANTS = "warrants"
+    REVERSE_SPLIT = "reverse_split"
+    MERGER = "merger"
+    ASSET_SALE = "asset_sale"
+    CONTRACT = "contract"
+    PARTNERSHIP = "partnership"
+    FDA_CLINICAL = "fda_clinical"
+    PATENT = "patent"
+    FINANCING = "financing"
+    DEBT = "debt"
+    DEFAULT = "default"
+    GOING_CONCERN = "going_concern"
+    BANKRUPTCY = "bankruptcy"
+    DELISTING_NOTICE = "delisting_notice"
+    AUDITOR_CHANGE = "auditor_change"
+    EXECUTIVE_CHANGE = "executive_change"
+    STAKE = "stake"
+    BUYBACK = "buyback"
+    DIVIDEND = "dividend"
+    LEGAL = "legal"
+    CYBER_INCIDENT = "cyber_incident"
+    OTHER = "other"
+
+
+class RiskLevel(StrEnum):
+    """How much a holder could lose by what the filing says."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Catalyst(Value):
+    """One reason the price may move, with the words of the filing that say so.
+
+    ``verified`` tells whether the quote stands in the excerpt, white space and
+    typography folded.
+    """
+
+    kind: CatalystKind
+    quote: str = Field(min_length=1, max_length=600)
+    verified: bool
+
+
+class Analysis(Value):
+    """What the analyst says of one filing. ``dilution_pct`` is of shares outstanding before."""
+
+    summary: str = Field(min_length=1, max_length=1200)
+    sentiment: float = Field(ge=-1, le=1)
+    confidence: float = Field(ge=0, le=1)
+    risk_level: RiskLevel
+    catalysts: tuple[Catalyst, ...] = Field(max_length=12)
+    deal_size_usd: float | None = Field(None, ge=0)
+    dilution_pct: float | None = Field(None, ge=0)
+    has_warrants: bool | None = None
+
+
+class Usage(Value):
+    """Tokens as the endpoint billed them."""
+
+    input_tokens: int = Field(0, ge=0)
+    cached_input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+
+
+class Reply(Value):
+    """One answered question. ``cost_usd`` None: the model's price is unknown."""
+
+    analysis: Analysis
+    model: str
+    model_calls: int = Field(ge=0)
+    usage: Usage
+    cost_usd: float | None
+
+
+class Answer(Value):
+    """A reply as it is kept: the unit of the model cache."""
+
+    accession: Accession
+    fingerprint: str
+    reply: Reply
+    excerpt_parts: tuple[str, ...]
+    excerpt_tokens: int
+    accepted_at: UtcDatetime | None
+    answered_at: UtcDatetime
+    paid_by_run: str
+
+
+class Claimed(Value):
+    """A filing leased to this run; ``attempts`` counts this claim."""
+
+    filing: Filing
+    attempts: int
+
+
+class OutcomeStatus(StrEnum):
+    """How a filing ended."""
+
+    ENRICHED = "enriched"
+    REJECTED = "rejected"
+    PARKED = "parked"
+
+
+class Outcome(Value):
+    """The end of one filing's way: stored once, and only then is it seen."""
+
+    filing: Filing
+    status: OutcomeStatus
+    decision: Decision | None = None
+    answer: Answer | None = None
+    from_cache: bool = False
+    reason: str = ""
+
+
+class Failure(Value):
+    """A filing that could not be finished in this run, and may be in the next.
+
+    ``cost_usd`` is what the failed attempt cost all the same.
+    """
+
+    filing: Filing
+    error: str
+    message: str
+    decision: Decision | None = None
+    cost_usd: float | None = 0.0
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)

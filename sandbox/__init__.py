@@ -1,0 +1,1 @@
+"""A stand-in sec.gov and a stand-in model endpoint over real HTTP on loopback."""
