@@ -18,7 +18,7 @@ from pydantic import (
     StringConstraints,
 )
 
-ACCESSION_PATTERN = re.compile(r"\d{10}-\d{2}-\d{6}")
+ACCESSION_PATTERN = re.compile(r"[0-9]{10}-[0-9]{2}-[0-9]{6}")
 
 Accession = Annotated[str, StringConstraints(pattern=rf"^{ACCESSION_PATTERN.pattern}$")]
 Cik = Annotated[int, Field(ge=1, le=9_999_999_999)]

@@ -15,7 +15,7 @@ from blocks.models import (
     accession_of,
 )
 
-accessions = st.from_regex(r"\d{10}-\d{2}-\d{6}", fullmatch=True).filter(str.isascii)
+accessions = st.from_regex(r"[0-9]{10}-[0-9]{2}-[0-9]{6}", fullmatch=True)
 
 
 def filing(**changes: object) -> Filing:
