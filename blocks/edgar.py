@@ -1,0 +1,226 @@
+"""The ``EdgarClient`` block: everything that is asked of EDGAR, and nothing else.
+
+What is read lives in the pure siblings (feed, index, submission), how it is
+asked for in ``edgar_http``; this block puts the two together.
+"""
+
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from getpass import getuser
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import httpx
+import pandas as pd
+from prefect.blocks.core import Block
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from blocks.edgar_feed import MAX_START, FeedPage, read_page
+from blocks.edgar_http import Body, EdgarSession, Transport
+from blocks.edgar_index import (
+    IndexRow,
+    daily_index_path,
+    quarterly_index_path,
+    read_index,
+    read_rows,
+    read_tickers,
+)
+from blocks.edgar_pace import RequestPace
+from blocks.edgar_submission import read_submission
+from blocks.errors import ConfigurationError, EdgarError, FeedUnreadable, IndexUnreadable
+from blocks.models import Filing, Submission
+
+MEBIBYTE = 1024 * 1024
+_MAX_PAGE_BYTES = 8 * MEBIBYTE  # a page of 100 entries has about 60 KB
+_MAX_INDEX_BYTES = 64 * MEBIBYTE  # the largest daily master index has a few MB
+_MAX_QUARTER_BYTES = 512 * MEBIBYTE  # the largest quarterly one about 50 MB
+
+_FEED_PATH = "/cgi-bin/browse-edgar"
+_TICKERS_PATH = "/files/company_tickers.json"
+_CONTACT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_REMEDY = (
+    "SEC asks every program to say who runs it and how to reach them:"
+    ' set user_agent to something like "Sample Company AdminContact@sample.com".'
+)
+
+
+def default_limiter_path() -> Path:
+    """One file for all processes of this user on this machine."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else getuser()
+    return Path(tempfile.gettempdir()) / f"sec-filings-{user}" / "edgar-requests.sqlite"
+
+
+class EdgarClient(Block):
+    """Asks EDGAR for feeds, indexes, submissions and tickers. Thread-safe.
+
+    Every method may raise EdgarUnavailable (after its retries), EdgarBlocked
+    (at once, never retried), EdgarNotFound, or EdgarError for a redirect to
+    another host, and waits for its turn under the machine's request limit.
+    """
+
+    _block_type_name: ClassVar[str | None] = "EDGAR client"
+    _block_type_slug: ClassVar[str | None] = "edgar-client"
+    _description: ClassVar[str | None] = (
+        "Reads filings from SEC's EDGAR with a declared identity, under one request limit for all"
+        " processes of the machine."
+    )
+
+    user_agent: str = Field(
+        description="Who asks: your company or name and an e-mail address, which SEC requires.",
+        examples=["Sample Company AdminContact@sample.com"],
+    )
+    base_url: str = Field(
+        "https://www.sec.gov",
+        description="The only host that is ever asked; redirects to others are refused.",
+    )
+    max_requests_per_s: Annotated[float, Field(gt=0, le=8)] = Field(
+        8, description="Requests per second at most, by all processes of this machine together."
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        30, description="Longest silence of the server in seconds; a whole answer may take ten."
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        5, description="Attempts per request where EDGAR is overloaded, slow or drops the line."
+    )
+    limiter_path: Path | None = Field(
+        None,
+        description="File that keeps the request limit; by default one per user in the temporary"
+        " folder. Give several users or containers the same file to share one limit.",
+    )
+    max_submission_bytes: Annotated[int, Field(ge=1024)] = Field(
+        20 * MEBIBYTE, description="Submissions are read up to this many bytes."
+    )
+
+    _session: EdgarSession = PrivateAttr()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_who_asks(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic hands over raw input
+        if isinstance(values, dict) and not values.get("user_agent"):
+            raise ConfigurationError(f"user_agent is missing. {_REMEDY}", subject="user_agent")
+        return values
+
+    @field_validator("user_agent")
+    @classmethod
+    def _gives_a_contact(cls, value: str) -> str:
+        if not value.isascii() or not value.isprintable() or not _CONTACT.search(value):
+            raise ConfigurationError(
+                f"user_agent {value!r} gives no e-mail address, or holds characters that no"
+                f" header may. {_REMEDY}",
+                subject="user_agent",
+            )
+        return value.strip()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        try:
+            url = httpx.URL(value)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(_bad_host(value), subject="base_url") from error
+        bare = url.path in {"", "/"} and not url.query and not url.userinfo and not url.fragment
+        if url.scheme not in {"http", "https"} or not url.host or not bare:
+            raise ConfigurationError(_bad_host(value), subject="base_url")
+        return value.rstrip("/")
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
+        """Prepare the session; nothing is opened before the first request."""
+        super().model_post_init(context)
+        server = httpx.URL(self.base_url).netloc.decode()
+        path = self.limiter_path or default_limiter_path()
+        self._session = EdgarSession(
+            Transport(self.base_url, self.user_agent, self.timeout_s, self.max_attempts),
+            RequestPace(path, server, self.max_requests_per_s),
+        )
+
+    def feed_page(self, start: int, count: int = 100) -> FeedPage:
+        """One page of the newest filings of all forms, from entry ``start`` on.
+
+        ``count`` is at most 100; a short page is taken for the end of the feed.
+        The feed holds 5,100 entries and answers 503 beyond; offsets past 5,000
+        are not asked for and give an empty last page.
+
+        Raises:
+            FeedUnreadable: the answer is not the feed.
+        """
+        if start > MAX_START:
+            return FeedPage(filings=(), entries=0, is_last=True)
+        params: dict[str, str | int] = {
+            "action": "getcurrent",
+            "type": "",
+            "owner": "include",
+            "start": start,
+            "count": count,
+            "output": "atom",
+        }
+        body = self._session.read(_FEED_PATH, params, max_bytes=_MAX_PAGE_BYTES)
+        return read_page(_whole(body, FeedUnreadable, "feed page"), start, count)
+
+    def daily_index(self, day: date) -> tuple[Filing, ...]:
+        """The distinct filings of one day's master index, all CIKs as parties.
+
+        Raises:
+            EdgarNotFound: there is none: a weekend, a holiday, or not yet made
+                (EDGAR makes it at about 22:06 Eastern).
+            IndexUnreadable: the answer is not a master index.
+        """
+        body = self._session.read(daily_index_path(day), max_bytes=_MAX_INDEX_BYTES)
+        return read_index(_whole(body, IndexUnreadable, "daily index"))
+
+    def quarterly_index(self, year: int, quarter: int) -> Iterator[IndexRow]:
+        """The rows of a quarter's master index, one party of one filing each.
+
+        Kept in a temporary file and read line by line. Nothing is asked for,
+        and nothing raised, before the first row is taken.
+
+        Raises:
+            EdgarNotFound: there is no such quarter.
+            IndexUnreadable: the answer is not a master index.
+        """
+        path = quarterly_index_path(year, quarter)
+        with tempfile.TemporaryFile() as file:
+            if not self._session.save(path, into=file, max_bytes=_MAX_QUARTER_BYTES):
+                raise IndexUnreadable(f"{path} is larger than any index of EDGAR; not read.")
+            with io.TextIOWrapper(file, encoding="latin-1") as lines:
+                yield from read_rows(lines)
+
+    def submission(self, filing: Filing) -> Submission:
+        """The full submission of a filing, read up to ``max_submission_bytes``.
+
+        Raises:
+            SubmissionUnreadable: nothing in it a reader could use.
+        """
+        body = self._session.read(filing.submission_path, max_bytes=self.max_submission_bytes)
+        return read_submission(body.data, filing.accession, complete=body.complete)
+
+    def tickers(self) -> pd.DataFrame:
+        """SEC's tickers: columns ``cik`` (int64), ``ticker`` and ``name`` (str), SEC's order.
+
+        The first ticker of a CIK is its main one.
+
+        Raises:
+            IndexUnreadable: the answer is not SEC's ticker file.
+        """
+        body = self._session.read(_TICKERS_PATH, max_bytes=_MAX_INDEX_BYTES)
+        return read_tickers(_whole(body, IndexUnreadable, "ticker file"))
+
+    def close(self) -> None:
+        """Close the kept connections; the block stays usable."""
+        self._session.close()
+
+
+def _whole(body: Body, error: type[EdgarError], what: str) -> bytes:
+    if not body.complete:
+        raise error(f"EDGAR's {what} is larger than any seen; not read. Check base_url.")
+    return body.data
+
+
+def _bad_host(value: str) -> str:
+    return (
+        f"base_url {value!r} must be a host with http or https and nothing after it,"
+        " such as https://www.sec.gov"
+    )

@@ -1,0 +1,161 @@
+"""EDGAR's ``getcurrent`` Atom feed: bytes in, filings out. Pure.
+
+The feed has one entry per party of a filing, and repeats entries. Title, id,
+category and summary have had this form in every capture from 2016 to 2026::
+
+    8-K - Mind Medicine (MindMed) Inc. (0001813814) (Filer)
+    urn:tag:sec.gov,2008:accession-number=0001193125-25-123456
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import feedparser
+from pydantic import ValidationError
+
+from blocks.edgar_answers import describe
+from blocks.errors import FeedUnreadable
+from blocks.models import ACCESSION_PATTERN, Filing, FoundBy, Party, Value
+
+MAX_START = 5000  # the feed holds 5,100 entries; start=5100 answers 503
+
+_ID = re.compile(rf"urn:tag:sec\.gov,2008:accession-number=({ACCESSION_PATTERN.pattern})")
+_PARTY = re.compile(r"(?P<name>.*)\((?P<cik>\d{1,10})\) \((?P<role>[^()]+)\)", re.DOTALL)
+_FILED = re.compile(r"Filed:\s*(\d{4}-\d{2}-\d{2})")
+_ACCESSION = re.compile(rf"AccNo:\s*({ACCESSION_PATTERN.pattern})")
+_SIZE = re.compile(r"Size:\s*(\d+(?:\.\d+)?)\s*([KMG]?B)\b")
+_ITEM = re.compile(r"<br\s*/?>\s*Item (\d{1,2}\.\d{2}):", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+
+
+class FeedPage(Value):
+    """One page of the feed, newest acceptance first.
+
+    ``filings`` holds each accession once with all parties this page names;
+    ``entries`` counts the raw entries; ``is_last`` tells that no page follows.
+    """
+
+    filings: tuple[Filing, ...]
+    entries: int
+    is_last: bool
+
+
+def read_page(body: bytes, start: int, count: int) -> FeedPage:
+    """Read the page that begins at entry ``start`` and was asked for with ``count``.
+
+    Raises:
+        FeedUnreadable: the body is not the Atom feed, or an entry cannot be read.
+    """
+    entries = read_entries(body)
+    is_last = len(entries) < count or start + count > MAX_START
+    return FeedPage(filings=merge(entries), entries=len(entries), is_last=is_last)
+
+
+def read_entries(body: bytes) -> tuple[Filing, ...]:
+    """One filing with one party for each entry, in feed order, repeats included.
+
+    Raises:
+        FeedUnreadable: the body is not the Atom feed, or an entry cannot be read.
+    """
+    if _DECLARATION.search(body):
+        # also keeps entity bombs from the XML parser: EDGAR's feed declares nothing
+        raise FeedUnreadable(_not_the_feed(body, "it holds a document type declaration"))
+    parsed = _parsed(body)
+    if parsed.bozo:
+        raise FeedUnreadable(_not_the_feed(body, str(parsed.bozo_exception)))
+    if parsed.get("version") != "atom10":
+        raise FeedUnreadable(_not_the_feed(body, "its root is not an Atom feed"))
+    return tuple(_filing(number, entry) for number, entry in enumerate(parsed.entries, start=1))
+
+
+def merge(filings: Iterable[Filing]) -> tuple[Filing, ...]:
+    """Each accession once, in order of first appearance, with every party once.
+
+    Other fields are those of the first appearance. Use it on several pages:
+    filings that arrive while paging push entries onto the next page again.
+    """
+    first: dict[str, Filing] = {}
+    parties: dict[str, dict[Party, None]] = {}
+    for filing in filings:
+        first.setdefault(filing.accession, filing)
+        parties.setdefault(filing.accession, {}).update(dict.fromkeys(filing.parties))
+    return tuple(
+        filing.model_copy(update={"parties": tuple(parties[accession])})
+        for accession, filing in first.items()
+    )
+
+
+def _parsed(body: bytes) -> Any:  # noqa: ANN401 - feedparser has no types
+    # a stream, because bytes would be tried as a file name first
+    stream = io.BytesIO(body)
+    try:
+        return feedparser.parse(stream, sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:  # its guesses at an encoding let any codec's error through
+        raise FeedUnreadable(_not_the_feed(body, f"{error}")) from error
+
+
+def _filing(number: int, entry: Any) -> Filing:  # noqa: ANN401 - feedparser has no types
+    accession = _one(_ID, entry.get("id", ""), "id", number, entry)[1]
+    form = entry.tags[0].term if entry.get("tags") else ""
+    summary = entry.get("summary", "")
+    facts = _TAG.sub(" ", summary)
+    if _one(_ACCESSION, facts, "summary", number, entry)[1] != accession:
+        raise FeedUnreadable(_unreadable("summary", number, entry))
+    try:
+        return Filing(
+            accession=accession,
+            form=form,
+            parties=(_party(form, number, entry),),
+            found_by=FoundBy.FEED,
+            accepted_at=datetime.fromisoformat(entry.get("updated", "")),
+            filed_on=date.fromisoformat(_one(_FILED, facts, "summary", number, entry)[1]),
+            items=tuple(dict.fromkeys(_ITEM.findall(summary))) if form.startswith("8-K") else (),
+            size_bytes=_size_bytes(facts),
+        )
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise FeedUnreadable(_unreadable(field, number, entry)) from error
+    except ValueError as error:
+        raise FeedUnreadable(_unreadable("date", number, entry)) from error
+
+
+def _party(form: str, number: int, entry: Any) -> Party:  # noqa: ANN401 - feedparser has no types
+    title = entry.get("title", "")
+    if not title.startswith(f"{form} - "):
+        raise FeedUnreadable(_unreadable("title", number, entry))
+    found = _PARTY.fullmatch(title.removeprefix(f"{form} - "))
+    if found is None:
+        raise FeedUnreadable(_unreadable("title", number, entry))
+    return Party(cik=int(found["cik"]), name=found["name"].strip(), role=found["role"])
+
+
+def _size_bytes(facts: str) -> int | None:
+    size = _SIZE.search(facts)
+    return int(float(size[1]) * _UNITS[size[2]]) if size else None
+
+
+def _one(pattern: re.Pattern[str], text: str, field: str, number: int, entry: object) -> Any:  # noqa: ANN401 - a match
+    found = pattern.search(text)
+    if found is None:
+        raise FeedUnreadable(_unreadable(field, number, entry))
+    return found
+
+
+def _unreadable(field: str, number: int, entry: Any) -> str:  # noqa: ANN401 - feedparser has no types
+    name = entry.get("id") or entry.get("title") or "without id or title"
+    return (
+        f"entry {number} of the EDGAR feed ({name}) cannot be read: its {field} has a form never"
+        " seen before. Nothing of this page was taken; the daily index still finds its filings."
+    )
+
+
+def _not_the_feed(body: bytes, why: str) -> str:
+    return (
+        f"EDGAR's answer is not the Atom feed that was asked for but {describe(body)} ({why})."
+        " The next poll asks again; if it stays so, open the feed in a browser."
+    )
