@@ -1,0 +1,61 @@
+"""When EDGAR shows what was accepted: pure rules of dates and times, all US Eastern.
+
+Drawn from captures of December 2025 (``../shared/edgar/README.md``, "What the
+data shows"). Public holidays are not known here: only weekends are skipped.
+"""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+EASTERN = ZoneInfo("America/New_York")
+ACCEPTED_FROM = time(6, 0)
+EVENING_FROM = time(17, 30)
+ACCEPTED_UNTIL = time(22, 0)
+INDEX_MADE_AT = time(22, 6)
+FEED_LAG = timedelta(seconds=30)
+
+_SAME_EVENING_FORMS = frozenset(
+    {"3", "4", "5", "144", "SCHEDULE 13D", "SCHEDULE 13G", "SC 13D", "SC 13G"}
+)
+
+
+def is_same_evening_form(form: str) -> bool:
+    """Whether the form, or what it amends, is disseminated until 22:00."""
+    return form.removesuffix("/A") in _SAME_EVENING_FORMS
+
+
+def next_business_day(day: date) -> date:
+    """The first weekday after ``day``."""
+    following = day + timedelta(days=1)
+    while following.isoweekday() > 5:  # noqa: PLR2004  (ISO weekdays 6 and 7 are the weekend)
+        following += timedelta(days=1)
+    return following
+
+
+def is_held_overnight(form: str, accepted_at: datetime) -> bool:
+    """Whether the filing waits for the next business day."""
+    evening = accepted_at.astimezone(EASTERN).time() > EVENING_FROM
+    return evening and not is_same_evening_form(form)
+
+
+def filed_on(form: str, accepted_at: datetime) -> date:
+    """The filing date EDGAR gives: the next business day for what is held overnight."""
+    day = accepted_at.astimezone(EASTERN).date()
+    return next_business_day(day) if is_held_overnight(form, accepted_at) else day
+
+
+def disseminated_at(form: str, accepted_at: datetime) -> datetime:
+    """When the filing can first be seen in the feed and fetched."""
+    if is_held_overnight(form, accepted_at):
+        return datetime.combine(filed_on(form, accepted_at), ACCEPTED_FROM, EASTERN)
+    return accepted_at + FEED_LAG
+
+
+def index_published_at(day: date) -> datetime:
+    """When the daily index of ``day`` appears."""
+    return datetime.combine(day, INDEX_MADE_AT, EASTERN)
+
+
+def quarter_of(day: date) -> int:
+    """The quarter, 1 to 4, whose folder an index stands in."""
+    return (day.month - 1) // 3 + 1
