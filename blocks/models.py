@@ -250,6 +250,14 @@ class Usage(Value):
     cached_input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
 
 class Reply(Value):
     """One answered question. ``cost_usd`` None: the model's price is unknown."""
@@ -303,7 +311,9 @@ class Outcome(Value):
 class Failure(Value):
     """A filing that could not be finished in this run, and may be in the next.
 
-    ``cost_usd`` is what the failed attempt cost all the same.
+    ``cost_usd`` is what the failed attempt cost all the same. ``counts`` False:
+    the attempt says nothing about the filing (an outage), so it is not one of
+    the attempts after which a filing is parked.
     """
 
     filing: Filing
@@ -311,6 +321,7 @@ class Failure(Value):
     message: str
     decision: Decision | None = None
     cost_usd: float | None = 0.0
+    counts: bool = True
 
 
 def utc_now() -> datetime:

@@ -1,8 +1,10 @@
 """What every test may ask for. Sockets beyond loopback are refused by pytest-socket."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.testing.utilities import prefect_test_harness
 
 CAPTURES = Path(__file__).resolve().parents[2] / "shared" / "edgar"
 
@@ -13,3 +15,10 @@ def edgar_captures() -> Path:
     if not CAPTURES.is_dir():
         pytest.skip("the folder of real EDGAR captures (../shared/edgar) is not here")
     return CAPTURES
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One temporary Prefect server for all tests that run the flow."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield

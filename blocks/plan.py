@@ -1,0 +1,184 @@
+"""What a run was asked to fetch, checked before anything is requested.
+
+The flow's parameters are flat so that the UI's run form explains itself; which
+of them go together is decided here, once.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
+from pandas.tseries.offsets import CustomBusinessDay
+
+from blocks.errors import ParameterError
+from blocks.forms import DEFAULT_FORMS, expand_forms
+from blocks.models import ACCESSION_PATTERN, Value
+
+FIRST_INDEX_DAY = date(1994, 1, 1)  # EDGAR's daily indexes begin with 1994's first quarter
+
+
+class FeedPlan(Value):
+    """Read the current-filings feed, newest first, through at most ``max_pages`` pages."""
+
+    forms: frozenset[str]
+    max_pages: int
+
+
+class DaysPlan(Value):
+    """Read the daily indexes of ``days``; ``ciks`` and ``tickers`` restrict, if any."""
+
+    forms: frozenset[str]
+    days: tuple[date, ...]
+    ciks: frozenset[int] = frozenset()
+    tickers: frozenset[str] = frozenset()
+
+
+class ListPlan(Value):
+    """Find these accession numbers through the quarterly indexes."""
+
+    accessions: tuple[str, ...]
+    ciks: frozenset[int] = frozenset()
+    tickers: frozenset[str] = frozenset()
+
+
+FetchPlan = FeedPlan | DaysPlan | ListPlan
+
+
+def plan_fetch(  # noqa: PLR0913 - the flow's own parameters, checked together
+    *,
+    source: Literal["rss", "batch"],
+    today: date,
+    forms: Sequence[str] | None,
+    max_pages: int,
+    start_date: date | None,
+    end_date: date | None,
+    last_business_days: int | None,
+    accessions: Sequence[str],
+    accessions_csv: str | None,
+    ciks: Sequence[int],
+    tickers: Sequence[str],
+) -> FetchPlan:
+    """Turn the flow's flat parameters into one plan. ``today`` is the Eastern date.
+
+    Raises:
+        ParameterError: parameters contradict each other or one cannot be used;
+            names the parameter and the remedy.
+    """
+    by_date: dict[str, object] = {"start_date": start_date, "end_date": end_date}
+    by_list: dict[str, object] = {
+        "accessions": tuple(accessions),
+        "accessions_csv": accessions_csv,
+    }
+    narrowing: dict[str, object] = {"ciks": tuple(ciks), "tickers": tuple(tickers)}
+    if source == "rss":
+        _refuse(
+            by_date | by_list | narrowing | {"last_business_days": last_business_days},
+            "source='rss' reads the live feed",
+            "remove it, or use source='batch'",
+        )
+        return FeedPlan(forms=expand_forms(forms or DEFAULT_FORMS), max_pages=max_pages)
+    narrowed = {"ciks": frozenset(ciks), "tickers": frozenset(map(_clean_ticker, tickers))}
+    if any(by_list.values()):
+        _refuse(
+            by_date | {"forms": forms},
+            "the run was given a list of accession numbers",
+            "remove it, or the list",
+        )
+        listed = [*accessions, *(read_accessions(Path(accessions_csv)) if accessions_csv else ())]
+        return ListPlan(accessions=_checked(listed), **narrowed)
+    days = _days(today, start_date, end_date, last_business_days)
+    return DaysPlan(forms=expand_forms(forms or DEFAULT_FORMS), days=days, **narrowed)
+
+
+def read_accessions(path: Path) -> tuple[str, ...]:
+    """Read the ``accession`` column of a CSV file with a header row.
+
+    Raises:
+        ParameterError: no such file, no such column, or no row.
+    """
+    try:
+        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            columns = rows.fieldnames or ()
+            found = tuple((row.get("accession") or "").strip() for row in rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _bad(
+            "accessions_csv", f"{path} cannot be read: {error}", "give a CSV file"
+        ) from error
+    if "accession" not in columns:
+        raise _bad(
+            "accessions_csv",
+            f"{path} has the columns {', '.join(columns) or '(none)'}",
+            "name one of them 'accession'",
+        )
+    if not found:
+        raise _bad("accessions_csv", f"{path} has no rows", "list at least one accession number")
+    return found
+
+
+def business_days(start: date, end: date) -> tuple[date, ...]:
+    """Days EDGAR disseminates on: no weekends, no US federal holidays; both ends included.
+
+    EDGAR follows the federal calendar, not the exchanges' (it is open on Good Friday).
+    """
+    return tuple(stamp.date() for stamp in pd.date_range(start, end, freq=_FEDERAL_DAYS))
+
+
+_FEDERAL_DAYS = CustomBusinessDay(calendar=USFederalHolidayCalendar())
+
+
+def _days(today: date, start: date | None, end: date | None, last: int | None) -> tuple[date, ...]:
+    """Days as asked for; ``last`` only where no date is given, as the nightly run has it."""
+    if start is None and end is None and last is not None:
+        return business_days(today - timedelta(days=2 * last + 10), today)[-last:]
+    if start is None:
+        raise _bad(
+            "start_date",
+            "is missing, and source='batch' must know what to read",
+            "give start_date (and end_date), last_business_days, accessions or accessions_csv",
+        )
+    end = end or start
+    if not FIRST_INDEX_DAY <= start <= end <= today:
+        raise _bad(
+            "start_date",
+            f"{start} to {end} is not a range of days between {FIRST_INDEX_DAY} and {today}",
+            "put the earlier day first, and no day in the future",
+        )
+    days = business_days(start, end)
+    if not days:
+        raise _bad(
+            "start_date",
+            f"{start} to {end} holds no day on which EDGAR disseminates",
+            "choose a range with a business day",
+        )
+    return days
+
+
+def _checked(accessions: Iterable[str]) -> tuple[str, ...]:
+    distinct = tuple(dict.fromkeys(accessions))
+    wrong = [text for text in distinct if not ACCESSION_PATTERN.fullmatch(text)]
+    if wrong:
+        raise _bad(
+            "accessions",
+            f"{wrong[0]!r} is not an accession number ({len(wrong)} of {len(distinct)} are not)",
+            "write them dashed, like 0001193125-25-123456",
+        )
+    return distinct
+
+
+def _clean_ticker(ticker: str) -> str:
+    return ticker.strip().upper()
+
+
+def _refuse(given: dict[str, object], why: str, remedy: str) -> None:
+    for name, value in given.items():
+        if value:
+            raise _bad(name, f"cannot be used here: {why}", remedy)
+
+
+def _bad(name: str, what: str, remedy: str) -> ParameterError:
+    return ParameterError(f"parameter {name}: {what}; {remedy}", subject=name)

@@ -1,0 +1,70 @@
+"""The enrich stage of one run: what is on file is taken from there, the rest is asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from blocks.answers import AnswerFolder
+from blocks.models import Answer, Decision, Failure, Filing, Outcome
+from blocks.settings import Settings
+from tasks.enrich import Bench, answers_on_file, enrich_all, enrich_task
+from tasks.record import enriched
+
+CHUNK_FILINGS: Final = 200  # outcomes are stored this often; Prefect's message queue stays short
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """How this run enriches: its bench, its answer folder and its switches."""
+
+    bench: Bench
+    answers: AnswerFolder
+    settings: Settings
+    concurrency: int
+    refresh: bool
+
+    def chunks(self, filings: Sequence[Filing]) -> Iterator[Sequence[Filing]]:
+        """Cut the work into chunks; none is handed out once the run has to stop."""
+        for start in range(0, len(filings), CHUNK_FILINGS):
+            if self.bench.brake.reason is not None:
+                return
+            yield filings[start : start + CHUNK_FILINGS]
+
+    def enrich(
+        self, filings: Sequence[Filing], decisions: Mapping[str, Decision]
+    ) -> tuple[tuple[Outcome, ...], tuple[Failure, ...]]:
+        """Answer a chunk; outcomes and failures of what was begun."""
+        known = self._on_file(filings)
+        to_ask = [filing for filing in filings if filing.accession not in known]
+        done = enrich_all(
+            to_ask,
+            decisions,
+            self.bench,
+            enrich_task(
+                self.answers,
+                cached=self.settings.feature_sec_llm_cache,
+                ttl=self.settings.answer_ttl,
+                refresh=self.refresh,
+            ),
+            concurrency=self.concurrency,
+        )
+        outcomes = (
+            *enriched(filings, decisions, known, from_cache=True),
+            *enriched(filings, decisions, done.answers, from_cache=False),
+        )
+        return outcomes, tuple(done.failures)
+
+    def _on_file(self, filings: Sequence[Filing]) -> dict[str, Answer]:
+        """Kept answers for these; a refresh accepts only those that it paid for itself."""
+        if not self.settings.feature_sec_llm_cache:
+            return {}
+        known = answers_on_file(
+            (filing.accession for filing in filings), self.bench.fingerprint, self.answers
+        )
+        if not self.refresh:
+            return known
+        return {
+            accession: answer
+            for accession, answer in known.items()
+            if answer.paid_by_run == self.bench.run_id
+        }

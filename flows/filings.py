@@ -1,0 +1,174 @@
+"""The one flow: fetch -> dedup -> price filter -> enrich -> record -> report.
+
+Both deployments, ``rss`` and ``batch``, are this flow with other parameters.
+Every decision is taken elsewhere by a pure function; this file only sequences.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from blocks.errors import RunNeedsAttention
+from blocks.models import Decision, Filing
+from blocks.plan import plan_fetch
+from blocks.price_table import PriceTable
+from blocks.settings import Settings
+from flows.enrichment import Enrichment
+from flows.funnel import draw_funnel
+from flows.progress import Progress
+from flows.rooms import Rooms
+from tasks.dedup import claim_unseen, park_worn_out
+from tasks.fetch import Fetched, fetch_filings
+from tasks.passing import as_is
+from tasks.price_filter import PriceRule, filter_by_price
+from tasks.record import rejected, survivors
+from tasks.reference import load_prices, load_tickers, tickers_frame
+from tasks.report import publish_report
+
+EASTERN: Final = ZoneInfo("America/New_York")
+
+
+def run_name() -> str:
+    """Name a run by its source and scheduled start, Eastern: ``rss 2025-12-12 18:04``."""
+    start = flow_run.get_scheduled_start_time().astimezone(EASTERN)
+    return f"{flow_run.get_parameters().get('source', 'rss')} {start:%Y-%m-%d %H:%M}"
+
+
+@flow(name="sec_filings", flow_run_name=run_name, persist_result=False)
+def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's run form shows
+    source: Literal["rss", "batch"] = "rss",
+    forms: list[str] | None = None,
+    max_pages: Annotated[int, Field(ge=1, le=51)] = 51,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    last_business_days: Annotated[int, Field(ge=1, le=30)] | None = None,
+    accessions: list[str] | None = None,
+    accessions_csv: str | None = None,
+    ciks: list[int] | None = None,
+    tickers: list[str] | None = None,
+    price_ceiling_usd: Annotated[float, Field(ge=0)] | None = None,
+    price_floor_usd: Annotated[float, Field(ge=0)] | None = None,
+    unknown_price: Literal["keep", "reject"] = "keep",
+    excerpt_tokens: Annotated[int, Field(ge=200, le=50_000)] = 4_000,
+    concurrency: Annotated[int, Field(ge=1, le=100)] | None = None,
+    budget_usd: Annotated[float, Field(gt=0)] | None = None,
+    refresh: bool = False,  # noqa: FBT001, FBT002 - a check box in the run form
+    lease_s: Annotated[int, Field(ge=5, le=86_400)] = 900,
+    profile: str = "default",
+) -> dict[str, Any]:
+    """Find new filings, analyse the ones worth it, pay for each once.
+
+    Prefect shows the lines below beside the fields of the run form.
+
+    Args:
+        source: rss reads the live feed; batch reads daily indexes or a list.
+        forms: Form types, exact ("8-K" is not "8-K/A"), or the family "424B". Empty: 8-K, 6-K,
+            10-Q, 10-K, 424B, FWP, SC 13D/G and SCHEDULE 13D/G, with their amendments.
+        max_pages: rss: how many feed pages of 100 entries are read at most.
+        start_date: batch: first day whose daily index is read.
+        end_date: batch: last such day, included. Empty: start_date alone.
+        last_business_days: batch, without dates or a list: that many days up to today.
+        accessions: batch, instead of dates: accession numbers like 0001193125-25-123456.
+        accessions_csv: batch, instead of dates: a CSV file with a column "accession".
+        ciks: batch: only filings with one of these CIKs.
+        tickers: batch: only filings of companies with one of these tickers.
+        price_ceiling_usd: Highest price that is enriched; 0: none. Empty: PRICE_CEILING (10).
+        price_floor_usd: Lowest price that is enriched. Empty: PRICE_FLOOR (none).
+        unknown_price: What becomes of a filing whose price is not known.
+        excerpt_tokens: Tokens of a filing that the model is shown at most.
+        concurrency: Filings enriched at once. Empty: SEC_LLM_MAX_CONCURRENT (10).
+        budget_usd: Dollars this run may spend on the model at most. Empty: no cap.
+        refresh: Analyse again, and pay again, what already has an outcome.
+        lease_s: Seconds after which the filings of a run that was killed are free again.
+        profile: Name of the block documents to work with.
+
+    Returns:
+        The funnel of the run.
+
+    Raises:
+        RunNeedsAttention: the run is complete, and some of its filings failed; a
+            retry of the run works on those alone.
+    """
+    today = datetime.now(EASTERN).date()
+    settings = Settings.from_environment()
+    plan = plan_fetch(
+        source=source,
+        today=today,
+        forms=forms,
+        max_pages=max_pages,
+        start_date=start_date,
+        end_date=end_date,
+        last_business_days=last_business_days,
+        accessions=accessions or (),
+        accessions_csv=accessions_csv,
+        ciks=ciks or (),
+        tickers=tickers or (),
+    )
+    rule = PriceRule(
+        enabled=settings.sec_price_filter_enabled,
+        ceiling_usd=_first_given(price_ceiling_usd, settings.price_ceiling),
+        floor_usd=_first_given(price_floor_usd, settings.price_floor),
+        unknown=unknown_price,
+    )
+    run_id = str(flow_run.get_id())
+    with Rooms.opened(profile, settings) as rooms:
+        fetched = Fetched.model_validate(
+            fetch_filings.with_options(result_storage=rooms.answers)(
+                plan, as_is(rooms.edgar), as_is(rooms.store), today
+            )
+        )
+        claim = claim_unseen(
+            as_is(fetched.filings),
+            as_is(rooms.store),
+            as_is(plan),
+            owner=run_id,
+            lease_s=lease_s,
+            refresh=refresh,
+        )
+        progress = Progress(rooms.store, claim, owner=run_id, lease_s=lease_s)
+        work = Enrichment(
+            rooms.bench(run_id, excerpt_tokens, budget_usd),
+            rooms.answers,
+            settings,
+            concurrency=concurrency or settings.sec_llm_max_concurrent,
+            refresh=refresh,
+        )
+        with progress.leases_kept():
+            fresh, worn_out = park_worn_out(claim.granted, rooms.max_attempts)
+            decisions = _decide(fresh, rooms, rule)
+            progress.record((*worn_out, *rejected(fresh, decisions)))
+            for chunk in work.chunks(survivors(fresh, decisions)):
+                progress.record(*work.enrich(chunk, decisions))
+
+        funnel = draw_funnel(source, fetched, progress, work, rooms)
+        publish_report(
+            as_is(funnel), as_is(progress.outcomes), as_is(progress.failures), rooms.edgar.base_url
+        )
+    if funnel.needs_attention:
+        raise RunNeedsAttention(
+            f"{funnel.summary}. Artifact funnel-{source} has the errors; retrying this run, "
+            "or the next one, works on the failed filings alone"
+        )
+    return funnel.model_dump(mode="json")
+
+
+def _decide(filings: tuple[Filing, ...], rooms: Rooms, rule: PriceRule) -> dict[str, Decision]:
+    """Fetch the tables, unless there is nothing to decide, and filter by price."""
+    if not filings:
+        return {}
+    tickers = load_tickers.with_options(result_storage=rooms.answers)(as_is(rooms.edgar))
+    prices = None
+    if rule.enabled:
+        table = load_prices.with_options(result_storage=rooms.answers)(as_is(rooms.prices))
+        prices = PriceTable.load(table)
+    return filter_by_price(as_is(filings), as_is(tickers_frame(tickers)), as_is(prices), rule)
+
+
+def _first_given(parameter: float | None, switch: float | None) -> float | None:
+    """The parameter if it was given, else the operators' switch; 0 means no bound."""
+    chosen = switch if parameter is None else parameter
+    return chosen or None

@@ -1,0 +1,90 @@
+"""What a run holds and what has become of it, from claim to report."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from prefect.logging import get_logger
+
+from blocks.errors import StoreError
+from blocks.models import Failure, Outcome
+from blocks.store import SeenStore
+from blocks.store_values import Claim
+from tasks.passing import as_is
+from tasks.record import record_outcomes
+
+_RENEWALS_PER_LEASE = 3  # two may fail before the lease runs out
+
+logger = get_logger(__name__)
+
+
+class Progress:
+    """The claims of one run, and the outcomes and failures that end them.
+
+    ``store`` None: the seen store is switched off, so nothing is leased.
+    """
+
+    def __init__(self, store: SeenStore | None, claim: Claim, *, owner: str, lease_s: int) -> None:
+        self.claim = claim
+        self.outcomes: list[Outcome] = []
+        self.failures: list[Failure] = []
+        self.parked: set[str] = set()
+        self.lost: set[str] = set()
+        self._store = store
+        self._owner = owner
+        self._lease_s = lease_s
+
+    def record(self, outcomes: Iterable[Outcome], failures: Iterable[Failure] = ()) -> None:
+        """Store what has become of some filings, in one transaction.
+
+        A filing whose claim had gone to another run is that run's to tell of.
+        """
+        ended, failed = tuple(outcomes), tuple(failures)
+        if not ended and not failed:
+            return
+        written = record_outcomes(
+            as_is(ended), as_is(failed), as_is(self._store), owner=self._owner
+        )
+        self.lost |= written.lost
+        self.parked |= written.parked
+        self.outcomes += [one for one in ended if one.filing.accession not in written.lost]
+        self.failures += [one for one in failed if one.filing.accession not in written.lost]
+
+    @contextmanager
+    def leases_kept(self) -> Iterator[None]:
+        """Renew the leases while the work lasts; at the end hand back what was not finished.
+
+        A run that is cancelled or fails hands its claims back at once; one that
+        is killed cannot, and they come free when their lease runs out.
+        """
+        if self._store is None or not self.claim.granted:
+            yield
+            return
+        over = threading.Event()
+        renewer = threading.Thread(target=self._renew, args=(self._store, over), daemon=True)
+        renewer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            renewer.join()
+            self._hand_back(self._store)
+
+    def open_claims(self) -> tuple[str, ...]:
+        """Accession numbers that were granted and have neither outcome nor failure yet."""
+        ended = {one.filing.accession for one in self.outcomes} | self.lost
+        ended |= {one.filing.accession for one in self.failures}
+        granted = (claimed.filing.accession for claimed in self.claim.granted)
+        return tuple(accession for accession in granted if accession not in ended)
+
+    def _renew(self, store: SeenStore, over: threading.Event) -> None:
+        while not over.wait(self._lease_s / _RENEWALS_PER_LEASE):
+            try:
+                store.renew(self.open_claims(), owner=self._owner, lease_s=self._lease_s)
+            except StoreError as error:
+                logger.warning("leases not renewed, trying again before they run out: %s", error)
+
+    def _hand_back(self, store: SeenStore) -> None:
+        left = self.open_claims()
+        if left:
+            store.release(left, owner=self._owner)

@@ -1,0 +1,71 @@
+"""A whole installation for a test: stand-ins, block documents of its own, and the flow."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from prefect_sqlalchemy import SqlAlchemyConnector
+from pydantic import SecretStr
+
+from blocks.analyst import Analyst
+from blocks.answers import AnswerFolder
+from blocks.edgar import EdgarClient
+from blocks.prices import PriceSource
+from blocks.store import SeenStore
+from flows.filings import sec_filings
+from sandbox.captures import CapturedFolder
+from sandbox.market_day import MarketDay
+from sandbox.model import StandInModel
+from sandbox.sec import StandInSec
+from tasks.report import Funnel
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Stand-ins and the profile whose blocks point at them."""
+
+    sec: StandInSec
+    model: StandInModel
+    profile: str
+    folder: Path
+
+    def run(self, **parameters: Any) -> Funnel:  # noqa: ANN401 - any parameter of the flow
+        """Run the flow in this process; its funnel."""
+        return Funnel.model_validate(sec_filings(profile=self.profile, **parameters))
+
+    @property
+    def store(self) -> SeenStore:
+        return cast("SeenStore", SeenStore.load(self.profile))
+
+    def answers(self) -> list[Path]:
+        """Files of kept answers."""
+        return sorted((self.folder / "answers" / "enrich").glob("*/*"))
+
+
+@contextmanager
+def installed(
+    source: MarketDay | CapturedFolder, folder: Path, *, key: str | None = "test-key"
+) -> Iterator[Installation]:
+    """Stand-ins on loopback and a profile of blocks for them; needs a Prefect server."""
+    profile = f"test-{uuid.uuid4().hex[:12]}"
+    with StandInSec(source) as sec, StandInModel() as model:
+        EdgarClient(
+            user_agent="Tests tests@example.com",
+            base_url=sec.url,
+            limiter_path=folder / "requests.sqlite",
+            max_attempts=2,
+        ).save(profile)
+        PriceSource(kind="file", location=f"{sec.url}/prices.csv").save(profile)
+        Analyst(
+            api_key=SecretStr(key) if key else None,
+            base_url=model.url if key else None,
+            price_provider="openai" if key else None,
+            max_retries=0,
+        ).save(profile)
+        AnswerFolder(basepath=str(folder / "answers")).save(profile)
+        connector = SqlAlchemyConnector(connection_info=f"duckdb:///{folder / 'store.duckdb'}")
+        SeenStore(connector=connector).save(profile)
+        yield Installation(sec, model, profile, folder)

@@ -1,0 +1,97 @@
+"""The import rule, from one table: what each room may import of ours."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A block module and the pure or private modules that only it uses, by prefix.
+BLOCK_ROOMS = {
+    "edgar": {"edgar", "edgar_answers", "edgar_feed", "edgar_header", "edgar_http"}
+    | {"edgar_index", "edgar_pace", "edgar_submission"},
+    "prices": {"prices", "price_table"},
+    "analyst": {"analyst", "completion", "prompt", "rules", "phrase_rules"},
+    "excerpt": {"excerpt", "document_text"},
+    "store": {"store", "store_flock", "store_memory", "store_schema", "store_sql"}
+    | {"store_windows"},
+    "answers": {"answers"},
+    "budget": {"budget"},
+    "settings": {"settings"},
+    "forms": {"forms"},
+    "plan": {"plan", "forms"},
+}
+EVERYWHERE = {"blocks.models", "blocks.errors"}
+PRODUCT = ("blocks", "tasks", "flows", "sandbox")
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).glob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of ours that a file imports, by full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+    return {name for name in found if name.split(".")[0] in {*PRODUCT, "tests", "benchmarks"}}
+
+
+def room_of_block(module: str) -> str:
+    owners = [room for room, members in BLOCK_ROOMS.items() if module in members]
+    return owners[0] if owners else module
+
+
+def test_every_block_module_belongs_to_a_room() -> None:
+    known = set().union(*BLOCK_ROOMS.values()) | {"models", "errors", "__init__"}
+    assert {path.stem for path in modules("blocks")} <= known
+
+
+@pytest.mark.parametrize("path", modules("blocks"), ids=lambda path: path.stem)
+def test_a_block_imports_only_its_own_room_and_the_shared_values(path: Path) -> None:
+    if path.stem in {"models", "errors", "__init__"}:
+        allowed: set[str] = set()
+    else:
+        room = BLOCK_ROOMS[room_of_block(path.stem)]
+        allowed = EVERYWHERE | {f"blocks.{name}" for name in room}
+    assert imports_of(path) <= allowed
+
+
+@pytest.mark.parametrize("path", modules("tasks"), ids=lambda path: path.stem)
+def test_a_task_imports_blocks_and_no_other_task(path: Path) -> None:
+    outside = {name for name in imports_of(path) if not name.startswith("blocks.")}
+    assert outside <= {"tasks.passing"}, "tasks.passing is how arguments are handed over"
+
+
+@pytest.mark.parametrize("path", modules("flows"), ids=lambda path: path.stem)
+def test_the_flow_imports_tasks_and_blocks_only(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports_of(path)} <= {"flows", "tasks", "blocks"}
+
+
+@pytest.mark.parametrize("path", modules("sandbox"), ids=lambda path: path.stem)
+def test_the_sandbox_knows_the_values_only(path: Path) -> None:
+    allowed = {"sandbox", "blocks.models"}
+    if path.stem == "demo":
+        allowed |= {"flows.stack"}  # the demo is a user of the installation
+    assert {name for name in imports_of(path) if name.split(".")[0] not in allowed} <= allowed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for room in ("blocks", "tasks", "flows") for path in modules(room)],
+    ids=lambda path: f"{path.parent.name}.{path.stem}",
+)
+def test_annotations_are_values_where_prefect_reads_them(path: Path) -> None:
+    assert "from __future__ import annotations" not in path.read_text()
+
+
+def test_no_flow_file_borrows_a_name_from_a_library() -> None:
+    """Prefect puts the flow file's folder first on the import path."""
+    taken = {"prefect", "openai", "duckdb", "pandas", "feedparser", "httpx", "edgar", "stamina"}
+    stems = {path.stem for path in modules("flows")} - {"__init__"}
+    assert not stems & (taken | set(sys.stdlib_module_names))

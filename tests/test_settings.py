@@ -1,0 +1,86 @@
+"""The operators' switches."""
+
+from datetime import timedelta
+
+import pytest
+
+from blocks.errors import ConfigurationError
+from blocks.settings import Settings
+
+ON_OFF = (
+    "FEATURE_SEC_LLM_CACHE",
+    "SEEN_STORE_ENABLED",
+    "SEEN_STORE_CACHE_ENABLED",
+    "SEC_PRICE_FILTER_ENABLED",
+)
+OTHERS = (
+    "SEC_LLM_CACHE_TTL_HOURS",
+    "SEEN_STORE_CACHE_SIZE",
+    "SEEN_TTL_DAYS",
+    "PRICE_CEILING",
+    "PRICE_FLOOR",
+    "SEC_LLM_MAX_CONCURRENT",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*ON_OFF, *OTHERS):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_everything_is_on_by_default() -> None:
+    settings = Settings.from_environment()
+    assert settings.switched_off() == ()
+    assert settings.price_ceiling == 10
+    assert settings.price_floor is None
+    assert settings.answer_ttl is None
+    assert settings.seen_ttl is None
+
+
+def test_the_settings_are_exactly_the_documented_switches() -> None:
+    assert {name.upper() for name in Settings.model_fields} == {*ON_OFF, *OTHERS}
+
+
+@pytest.mark.parametrize("name", ON_OFF)
+def test_0_switches_a_stage_off_and_it_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "0")
+    assert Settings.from_environment().switched_off() == (name,)
+
+
+@pytest.mark.parametrize("off", ["0", "0.0", "", " "])
+def test_0_means_no_bound_and_no_expiry(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PRICE_CEILING", "PRICE_FLOOR", "SEC_LLM_CACHE_TTL_HOURS", "SEEN_TTL_DAYS"):
+        monkeypatch.setenv(name, off)
+    settings = Settings.from_environment()
+    assert settings.price_ceiling is None
+    assert settings.price_floor is None
+    assert settings.answer_ttl is None
+    assert settings.seen_ttl is None
+
+
+def test_hours_and_days_become_durations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEC_LLM_CACHE_TTL_HOURS", "1.5")
+    monkeypatch.setenv("SEEN_TTL_DAYS", "30")
+    settings = Settings.from_environment()
+    assert settings.answer_ttl == timedelta(minutes=90)
+    assert settings.seen_ttl == timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PRICE_CEILING", "ten"),
+        ("PRICE_FLOOR", "-1"),
+        ("SEC_LLM_MAX_CONCURRENT", "0"),
+        ("SEEN_STORE_CACHE_SIZE", "-5"),
+        ("SEEN_STORE_ENABLED", "perhaps"),
+    ],
+)
+def test_a_value_that_cannot_be_read_names_its_variable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        Settings.from_environment()
+    assert value in str(refused.value)
