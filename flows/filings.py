@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
+from prefect.states import Completed
 from pydantic import Field
 
 from blocks.errors import RunNeedsAttention
@@ -59,7 +60,7 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     refresh: bool = False,  # noqa: FBT001, FBT002 - a check box in the run form
     lease_s: Annotated[int, Field(ge=5, le=86_400)] = 900,
     profile: str = "default",
-) -> dict[str, Any]:
+) -> State[dict[str, Any]]:
     """Find new filings, analyse the ones worth it, pay for each once.
 
     Prefect shows the lines below beside the fields of the run form.
@@ -87,7 +88,8 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         profile: Name of the block documents to work with.
 
     Returns:
-        The funnel of the run.
+        Completed, with the run in one line as its message and the funnel as its data; who
+        calls the flow from Python is given the funnel.
 
     Raises:
         RunNeedsAttention: the run is complete, and some of its filings failed; a
@@ -153,7 +155,7 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
             f"{funnel.summary}. Artifact funnel-{source} has the errors; retrying this run, "
             "or the next one, works on the failed filings alone"
         )
-    return funnel.model_dump(mode="json")
+    return Completed(message=funnel.summary, data=funnel.model_dump(mode="json"))
 
 
 def _decide(filings: tuple[Filing, ...], rooms: Rooms, rule: PriceRule) -> dict[str, Decision]:

@@ -49,9 +49,7 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in reversed(self._children):
-            child.terminate()
-        for child in self._children:
+        for child in reversed(self._children):  # the worker reports its end to the server
             _end(child)
 
     def environment(self) -> dict[str, str]:
@@ -137,6 +135,7 @@ def answers(api_url: str) -> bool:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
     try:
         child.wait(STOP_LIMIT_S)
     except subprocess.TimeoutExpired:

@@ -15,7 +15,8 @@ BLOCK_ROOMS = {
     "prices": {"prices", "price_table"},
     "analyst": {"analyst", "completion", "prompt", "rules", "phrase_rules"},
     "excerpt": {"excerpt", "document_text"},
-    "store": {"store", "store_flock", "store_memory", "store_schema", "store_sql"}
+    "store": {"store", "store_duckdb", "store_flock", "store_ledger", "store_memory"}
+    | {"store_postgres", "store_rows", "store_schema", "store_sql", "store_values"}
     | {"store_windows"},
     "answers": {"answers"},
     "budget": {"budget"},

@@ -1,0 +1,230 @@
+"""The store of seen filings: who works on what, and how every filing ended."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Self
+
+import pandas as pd
+from prefect.blocks.core import Block
+from prefect_sqlalchemy import ConnectionComponents, SqlAlchemyConnector
+from pydantic import Field, PrivateAttr
+from sqlalchemy.engine import URL, make_url
+
+import blocks.store_ledger as ledger
+import blocks.store_sql as sql
+from blocks.errors import ConfigurationError, ParameterError
+from blocks.models import Answer, Failure, Filing, FoundBy, Outcome, accession_key, utc_now
+from blocks.store_memory import SeenMemory
+from blocks.store_values import Claim, Lookup, Parked, Recorded
+from blocks.store_windows import Transaction, Window, window_for
+
+__all__ = ["Claim", "Lookup", "Parked", "Recorded", "SeenStore"]
+
+DEFAULT_LRU_SIZE = 100_000
+
+
+class SeenStore(Block):
+    """Claims on filings, their outcomes, analyses and failures, on DuckDB or Postgres.
+
+    Every method is one short transaction with nothing slow inside, safe from
+    any thread and from several processes at once; from async code call it
+    through ``asyncio.to_thread``. A filing is seen only when its outcome is
+    stored, and never becomes unseen. All methods raise ``StoreUnavailable``
+    where the store cannot be opened, reached or written, and ``StoreTooNew``
+    where a later version of this program wrote it; then nothing was written.
+    """
+
+    _block_type_name = "Seen Store"
+    _block_type_slug = "seen-store"
+    _description = "Which SEC filings have been seen, claimed and finished, and with what outcome."
+
+    connector: SqlAlchemyConnector = Field(
+        description="Address and credentials: duckdb:///PATH for a file on this machine, or "
+        "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
+        repr=False,  # an address given as one string shows its password
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=1000, description="After so many attempts a failing filing is parked."
+    )
+    lock_timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="How long to wait for another writer, in seconds."
+    )
+
+    _window: Window = PrivateAttr()
+    _memory: SeenMemory | None = PrivateAttr()
+    _ttl: timedelta | None = PrivateAttr(default=None)
+
+    def block_initialization(self) -> None:
+        """Prepare, without opening anything.
+
+        Raises:
+            ConfigurationError: the address is neither a DuckDB file nor Postgres.
+        """
+        self._window = window_for(
+            _url(self.connector), self.connector.connect_args, lock_timeout_s=self.lock_timeout_s
+        )
+        self._memory = SeenMemory(DEFAULT_LRU_SIZE)
+
+    def with_switches(self, *, lru_enabled: bool, lru_size: int, ttl: timedelta | None) -> Self:
+        """This store with the operators' switches set, and an empty memory of its own.
+
+        Args:
+            lru_enabled: whether outcomes met before are answered from memory.
+            lru_size: how many of them are remembered.
+            ttl: how long an outcome counts as seen; None: for ever.
+
+        Raises:
+            ConfigurationError: ``lru_size`` or ``ttl`` is not positive.
+        """
+        if lru_size < 1:
+            raise ConfigurationError(
+                f"The store's memory cannot hold {lru_size} filings; give at least 1, or "
+                "switch it off.",
+                subject="lru_size",
+            )
+        if ttl is not None and ttl <= timedelta(0):
+            raise ConfigurationError(
+                f"Outcomes cannot count for {ttl}; give a positive time, or none for ever.",
+                subject="ttl",
+            )
+        switched = self.model_copy()
+        switched._memory = SeenMemory(lru_size) if lru_enabled else None  # noqa: SLF001 - its own copy
+        switched._ttl = ttl  # noqa: SLF001 - its own copy
+        return switched
+
+    def lookup(self, accessions: Sequence[str]) -> Lookup:
+        """Tell which accessions have an outcome, and which are here without one.
+
+        Raises:
+            ParameterError: one of them is not an accession number.
+        """
+        keys = ledger.keys_of(accessions)
+        since = None if self._ttl is None else utc_now() - self._ttl
+        known = set() if self._memory is None else self._memory.known(keys, since=since)
+        rest = [key for key in keys if key not in known]
+        if not rest:
+            return Lookup(done=ledger.names_of(known))
+        with self._transaction() as transaction:
+            done, unfinished = ledger.state(transaction, rest, self._ttl)
+        self._remember(done)
+        return Lookup(done=ledger.names_of(known | done.keys()), open=ledger.names_of(unfinished))
+
+    def claim(  # noqa: PLR0913 - the terms are keywords, for the caller to read
+        self,
+        filings: Sequence[Filing],
+        *,
+        owner: str,
+        lease_s: int,
+        refresh: bool = False,
+        backlog: FoundBy | None = None,
+        backlog_forms: frozenset[str] | None = None,
+    ) -> Claim:
+        """Lease to ``owner`` what nobody has finished or holds.
+
+        A retry of the same owner gets its unfinished claims again, and they
+        count as one attempt. ``granted`` follows ``filings``; the backlog comes
+        after it, and may count more than ``max_attempts`` attempts where
+        processes died on a filing.
+
+        Args:
+            filings: what was found; of equal accessions the first is taken.
+            owner: the flow run's id.
+            lease_s: seconds after which others may take what is not recorded.
+            refresh: claim also what has an outcome, except one of this owner's.
+            backlog: claim also unfinished filings first found this way, whether
+                or not they are among ``filings``.
+            backlog_forms: of exactly these forms; None: of all.
+        """
+        wanted: dict[int, Filing] = {}
+        for filing in filings:
+            wanted.setdefault(accession_key(filing.accession), filing)
+        if not wanted and backlog is None:
+            return Claim()
+        terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog, backlog_forms)
+        with self._transaction(writes=True) as transaction:
+            return ledger.claim(transaction, wanted, terms)
+
+    def renew(self, accessions: Sequence[str], *, owner: str, lease_s: int) -> frozenset[str]:
+        """Let claims run ``lease_s`` seconds from now; returns those still this owner's."""
+        with self._transaction(writes=True) as transaction:
+            rows = transaction.rows(sql.RENEW, ledger.keys_of(accessions), owner, lease_s)
+        return ledger.names_of(key for (key,) in rows)
+
+    def release(self, accessions: Sequence[str], *, owner: str) -> None:
+        """Hand back claims nothing was done with: free at once, the attempt not counted."""
+        with self._transaction(writes=True) as transaction:
+            transaction.rows(sql.RELEASE, ledger.keys_of(accessions), owner)
+
+    def record(
+        self, outcomes: Sequence[Outcome], failures: Sequence[Failure], *, owner: str
+    ) -> Recorded:
+        """Store how filings ended, all or nothing, as far as ``owner`` still holds them.
+
+        A failure frees its filing for the next run; one that used up the last
+        attempt is parked instead, with the error as the reason. A failure that
+        does not count costs no attempt. Repeating the call writes nothing twice.
+
+        Raises:
+            ParameterError: an accession is named twice.
+        """
+        ended = {accession_key(outcome.filing.accession): outcome for outcome in outcomes}
+        failed = {accession_key(failure.filing.accession): failure for failure in failures}
+        if len(ended | failed) < len(outcomes) + len(failures):
+            raise ParameterError("A filing can end in one way only, and was named twice.")
+        if not ended and not failed:
+            return Recorded()
+        with self._transaction(writes=True) as transaction:
+            recorded, done = ledger.record(
+                transaction, ended, failed, owner=owner, max_attempts=self.max_attempts
+            )
+        self._remember(done)
+        return recorded
+
+    def outcomes(self, accessions: Sequence[str] | None = None) -> pd.DataFrame:
+        """The latest outcome of each of these filings, or of all; oldest first.
+
+        Columns: accession, form, filer, status, reason, verdict, ticker,
+        price_usd, summary, sentiment, confidence, risk_level, model, cost_usd
+        (of the answer, whoever paid it), from_cache, attempts, recorded_at
+        (UTC). What does not apply is missing.
+        """
+        keys = None if accessions is None else ledger.keys_of(accessions)
+        with self._transaction() as transaction:
+            rows = transaction.rows(sql.OUTCOMES, keys)
+        frame = pd.DataFrame(rows, columns=list(sql.OUTCOME_COLUMNS))
+        numbers = ["price_usd", "sentiment", "confidence", "cost_usd"]
+        frame[numbers] = frame[numbers].astype("float64")
+        frame["recorded_at"] = pd.to_datetime(frame["recorded_at"], utc=True)
+        return frame
+
+    def answers(self, accessions: Sequence[str]) -> tuple[Answer, ...]:
+        """Every answer ever stored for these filings, of all fingerprints, oldest first."""
+        with self._transaction() as transaction:
+            rows = transaction.rows(sql.ANSWERS, ledger.keys_of(accessions))
+        return tuple(Answer.model_validate_json(answer) for (answer,) in rows)
+
+    def parked(self) -> tuple[Parked, ...]:
+        """The filings whose latest outcome is to be parked; a refresh takes them up again."""
+        with self._transaction() as transaction:
+            rows = transaction.rows(sql.PARKED)
+        return tuple(_parked(*row) for row in rows)
+
+    def _transaction(self, *, writes: bool = False) -> AbstractContextManager[Transaction]:
+        return ledger.opened(self._window, writes=writes)
+
+    def _remember(self, done: ledger.DoneAt) -> None:
+        """To be called after the commit: what is remembered cannot be rolled back."""
+        if self._memory is not None:
+            self._memory.remember(done)
+
+
+def _url(connector: SqlAlchemyConnector) -> URL:
+    # the connector keeps its own rendering private; its engine must not be made, see store-facts
+    info = connector.connection_info
+    return info.create_url() if isinstance(info, ConnectionComponents) else make_url(info)
+
+
+def _parked(filing_json: str, attempts: int, reason: str) -> Parked:
+    filing = Filing.model_validate_json(filing_json)
+    return Parked(accession=filing.accession, filing=filing, attempts=attempts, last_error=reason)

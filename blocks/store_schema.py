@@ -1,0 +1,157 @@
+"""The store's tables, as a list of small named steps that only ever grows.
+
+A step that has been released is never edited: stores out there have taken it.
+"""
+
+from typing import LiteralString, NamedTuple
+
+from blocks.errors import StoreTooNew, StoreUnavailable
+from blocks.store_windows import Transaction
+
+
+class Step(NamedTuple):
+    """One change of the schema.
+
+    ``shared`` runs everywhere; ``postgres`` is for what DuckDB's column store
+    neither needs nor knows, such as partial indexes.
+    """
+
+    name: str
+    shared: tuple[LiteralString, ...]
+    postgres: tuple[LiteralString, ...] = ()
+
+
+_SEEN: LiteralString = """
+CREATE TABLE seen (
+  k BIGINT PRIMARY KEY,        -- the accession number, packed year first
+  owner TEXT,                  -- the run that holds the claim, if any
+  lease_until TIMESTAMPTZ,     -- when that claim runs out
+  done_at TIMESTAMPTZ,         -- when the latest outcome was stored; never unset
+  done_by TEXT,                -- the run that stored it
+  attempts SMALLINT NOT NULL,  -- claims since the latest outcome
+  found_by TEXT NOT NULL,
+  form TEXT NOT NULL,
+  filing TEXT                  -- JSON, kept until the outcome is stored
+)"""
+_OUTCOME: LiteralString = """
+CREATE TABLE outcome (
+  k BIGINT NOT NULL,
+  accession TEXT NOT NULL,
+  recorded_at TIMESTAMPTZ NOT NULL,
+  owner TEXT NOT NULL,
+  attempts SMALLINT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  form TEXT NOT NULL,
+  filer TEXT NOT NULL,
+  verdict TEXT,
+  ticker TEXT,
+  price_usd DOUBLE PRECISION,
+  filing TEXT NOT NULL,        -- JSON
+  decision TEXT,               -- JSON
+  fingerprint TEXT,
+  answered_at TIMESTAMPTZ,
+  from_cache BOOLEAN NOT NULL
+)"""
+_ANALYSIS: LiteralString = """
+CREATE TABLE analysis (
+  k BIGINT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  answered_at TIMESTAMPTZ NOT NULL,
+  summary TEXT NOT NULL,
+  sentiment DOUBLE PRECISION NOT NULL,
+  confidence DOUBLE PRECISION NOT NULL,
+  risk_level TEXT NOT NULL,
+  model TEXT NOT NULL,
+  cost_usd DOUBLE PRECISION,
+  answer TEXT NOT NULL,        -- JSON
+  PRIMARY KEY (k, fingerprint, answered_at)
+)"""
+_FAILURE: LiteralString = """
+CREATE TABLE failure (
+  k BIGINT NOT NULL,
+  accession TEXT NOT NULL,
+  failed_at TIMESTAMPTZ NOT NULL,
+  owner TEXT NOT NULL,
+  attempt SMALLINT NOT NULL,   -- which one, of those that count
+  error TEXT NOT NULL,
+  message TEXT NOT NULL,
+  cost_usd DOUBLE PRECISION
+)"""
+_ANALYSES: LiteralString = """
+CREATE VIEW analyses AS
+SELECT o.accession, o.form, o.filer, o.ticker, o.price_usd, a.summary, a.sentiment,
+  a.confidence, a.risk_level, a.model, a.cost_usd, a.answered_at, o.recorded_at, o.from_cache
+FROM outcome o JOIN analysis a
+  ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at"""
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "claims, outcomes, analyses and failures",
+        (_SEEN, _OUTCOME, _ANALYSIS, _FAILURE, _ANALYSES),
+        (
+            "CREATE INDEX seen_open ON seen (found_by) WHERE done_at IS NULL",
+            "CREATE INDEX outcome_k ON outcome (k, recorded_at)",
+            "CREATE INDEX failure_k ON failure (k)",
+        ),
+    ),
+)
+_OURS = frozenset({"seen", "outcome", "analysis", "failure", "analyses"})
+_TABLES: LiteralString = """
+SELECT table_name FROM information_schema.tables
+WHERE table_catalog = current_database() AND table_schema = current_schema()"""
+_STEP_TABLE: LiteralString = """
+CREATE TABLE schema_step (
+  version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"""
+
+
+def bring_up_to_date(
+    transaction: Transaction, *, dedicated: bool, steps: tuple[Step, ...] = STEPS
+) -> None:
+    """Apply the steps the store has not had yet, in the given transaction.
+
+    Raises:
+        StoreTooNew: the store has had steps this program does not know.
+        StoreUnavailable: tables of something else are in the way.
+    """
+    if _version(transaction) == len(steps):
+        return
+    transaction.exclusive()  # and look again: another process may have been at it
+    version = _version(transaction)
+    if version is None:
+        _begin(transaction, dedicated=dedicated)
+        version = 0
+    if version > len(steps):
+        raise StoreTooNew(
+            f"The store has schema version {version} and this program knows {len(steps)}: it was "
+            "written by a later version. Update this program, or use another store."
+        )
+    for number, step in enumerate(steps[version:], version + 1):
+        _apply(transaction, number, step, dedicated=dedicated)
+
+
+def _version(transaction: Transaction) -> int | None:
+    """How many steps the store has had; None where it was never opened by this program."""
+    if ("schema_step",) not in transaction.rows(_TABLES):
+        return None
+    [(version,)] = transaction.rows("SELECT coalesce(max(version), 0) FROM schema_step")
+    return int(version)
+
+
+def _begin(transaction: Transaction, *, dedicated: bool) -> None:
+    present = {str(name) for (name,) in transaction.rows(_TABLES)}
+    in_the_way = present if dedicated else present & _OURS
+    if in_the_way:
+        raise StoreUnavailable(
+            f"The database holds tables of something else ({', '.join(sorted(in_the_way)[:5])}), "
+            "which are left alone. Give the store a file, database or schema of its own."
+        )
+    transaction.rows(_STEP_TABLE)
+
+
+def _apply(transaction: Transaction, number: int, step: Step, *, dedicated: bool) -> None:
+    for statement in step.shared if dedicated else step.shared + step.postgres:
+        transaction.rows(statement)
+    transaction.rows(
+        "INSERT INTO schema_step VALUES ($1::int, $2::text, now())", number, step.name
+    )

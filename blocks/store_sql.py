@@ -1,0 +1,133 @@
+"""Every statement on the store: one text for DuckDB and Postgres.
+
+A frame is one statement: rows come in as arrays side by side. Membership is
+``IN (SELECT unnest(...))``, a semi join on both engines; asking for what is
+there and subtracting beats an anti join many times over.
+"""
+
+from typing import LiteralString
+
+# $1 keys, $2 seconds an outcome counts (null: for ever)
+# -> key, when its outcome was stored, whether that still counts
+STATE: LiteralString = """
+SELECT k, done_at,
+  done_at IS NOT NULL AND ($2::double precision IS NULL
+    OR done_at >= now() - $2::double precision * INTERVAL '1 second')
+FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
+
+# $1-$4 keys with their found_by, form and filing; $5 owner; $6 lease in seconds;
+# $7 whether outcomes of other owners are claimed anew; $8 seconds an outcome counts;
+# $9 whose unfinished filings are taken along (null: nobody's), $10 of which forms (null: all)
+# -> key, attempts, filing
+#
+# Ordered by key, so that overlapping claims meet in one order. A filing is null exactly where
+# nothing was claimed since the latest outcome: counting starts again there. The run that holds
+# a claim gets it again uncounted.
+CLAIM: LiteralString = """
+INSERT INTO seen (k, owner, lease_until, attempts, found_by, form, filing)
+WITH candidate AS (
+  SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by,
+    unnest($3::text[]) AS form, unnest($4::text[]) AS filing
+  UNION ALL
+  SELECT k, found_by, form, filing FROM seen
+  WHERE done_at IS NULL AND found_by = $9::text
+    AND ($10::text[] IS NULL OR form IN (SELECT unnest($10::text[])))
+    AND k NOT IN (SELECT unnest($1::bigint[]))
+)
+SELECT k, $5::text, now() + $6::int * INTERVAL '1 second', 1, found_by, form, filing
+FROM candidate ORDER BY k
+ON CONFLICT (k) DO UPDATE SET
+  owner = excluded.owner,
+  lease_until = excluded.lease_until,
+  attempts = CASE
+    WHEN seen.owner = excluded.owner THEN seen.attempts
+    WHEN seen.filing IS NULL THEN 1
+    ELSE seen.attempts + 1 END,
+  filing = coalesce(seen.filing, excluded.filing)
+WHERE (seen.owner IS NULL OR seen.owner = excluded.owner OR seen.lease_until < now())
+  AND (seen.done_at IS NULL
+    OR ($7::boolean AND seen.done_by <> excluded.owner)
+    OR seen.done_at < now() - $8::double precision * INTERVAL '1 second')
+RETURNING k, attempts, filing"""
+
+# $1 keys, $2 owner, $3 lease in seconds
+RENEW: LiteralString = """
+UPDATE seen SET lease_until = now() + $3::int * INTERVAL '1 second'
+WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k"""
+
+# $1 keys, $2 owner -> key, attempts without this one, when done
+RELEASE: LiteralString = """
+UPDATE seen SET owner = NULL, lease_until = NULL, attempts = attempts - 1
+WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attempts, done_at"""
+
+# $1 keys, $2 owner -> key, attempts, now; the fence: a claim that is another's now is not touched
+FINISH: LiteralString = """
+UPDATE seen SET owner = NULL, lease_until = NULL, done_at = now(), done_by = $2::text,
+  filing = NULL
+WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attempts, done_at"""
+
+# $1 keys, $2 owner, $3 attempts after which a failure is final -> key, attempts, when done
+FAIL: LiteralString = """
+UPDATE seen SET owner = NULL, lease_until = NULL,
+  done_at = CASE WHEN attempts >= $3::int THEN now() ELSE done_at END,
+  done_by = CASE WHEN attempts >= $3::int THEN $2::text ELSE done_by END,
+  filing = CASE WHEN attempts >= $3::int THEN NULL ELSE filing END
+WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attempts, done_at"""
+
+# $1 keys, $2 owner -> those with an outcome this owner has stored before
+STORED_BEFORE: LiteralString = """
+SELECT k FROM seen WHERE k IN (SELECT unnest($1::bigint[])) AND done_by = $2::text"""
+
+# $1 owner, then the columns
+ADD_OUTCOMES: LiteralString = """
+INSERT INTO outcome (owner, recorded_at, k, accession, attempts, status, reason, form, filer,
+  verdict, ticker, price_usd, filing, decision, fingerprint, answered_at, from_cache)
+SELECT $1::text, now(), unnest($2::bigint[]), unnest($3::text[]), unnest($4::smallint[]),
+  unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
+  unnest($9::text[]), unnest($10::text[]), unnest($11::double precision[]),
+  unnest($12::text[]), unnest($13::text[]), unnest($14::text[]),
+  unnest($15::timestamptz[]), unnest($16::boolean[])"""
+
+# an answer found in the cache again is the same answer, and kept once
+ADD_ANALYSES: LiteralString = """
+INSERT INTO analysis (k, fingerprint, answered_at, summary, sentiment, confidence, risk_level,
+  model, cost_usd, answer)
+SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::timestamptz[]),
+  unnest($4::text[]), unnest($5::double precision[]), unnest($6::double precision[]),
+  unnest($7::text[]), unnest($8::text[]), unnest($9::double precision[]), unnest($10::text[])
+ON CONFLICT (k, fingerprint, answered_at) DO NOTHING"""
+
+# $1 owner, then the columns
+ADD_FAILURES: LiteralString = """
+INSERT INTO failure (owner, failed_at, k, accession, attempt, error, message, cost_usd)
+SELECT $1::text, now(), unnest($2::bigint[]), unnest($3::text[]), unnest($4::smallint[]),
+  unnest($5::text[]), unnest($6::text[]), unnest($7::double precision[])"""
+
+OUTCOME_COLUMNS = (
+    "accession", "form", "filer", "status", "reason", "verdict", "ticker", "price_usd",
+    "summary", "sentiment", "confidence", "risk_level", "model", "cost_usd", "from_cache",
+    "attempts", "recorded_at",
+)  # fmt: skip
+
+# $1 keys (null: all) -> the latest outcome of each, oldest first
+OUTCOMES: LiteralString = """
+SELECT o.accession, o.form, o.filer, o.status, o.reason, o.verdict, o.ticker, o.price_usd,
+  a.summary, a.sentiment, a.confidence, a.risk_level, a.model, a.cost_usd, o.from_cache,
+  o.attempts, o.recorded_at
+FROM outcome o
+JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
+LEFT JOIN analysis a
+  ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at
+WHERE $1::bigint[] IS NULL OR o.k IN (SELECT unnest($1::bigint[]))
+ORDER BY o.recorded_at, o.k"""
+
+# -> filing, attempts, reason of those whose latest outcome is to be parked
+PARKED: LiteralString = """
+SELECT o.filing, o.attempts, o.reason
+FROM outcome o JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
+WHERE o.status = 'parked' ORDER BY o.recorded_at, o.k"""
+
+# $1 keys -> every answer kept of them, oldest first
+ANSWERS: LiteralString = """
+SELECT answer FROM analysis WHERE k IN (SELECT unnest($1::bigint[]))
+ORDER BY k, answered_at"""

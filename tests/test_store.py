@@ -1,0 +1,416 @@
+"""What the store promises, on DuckDB and on Postgres alike."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_backends import Backend, take
+from store_filings import accession, answer, enriched, failure, filing, filings, names, rejected
+
+from blocks.errors import ParameterError
+from blocks.models import FoundBy, Outcome, OutcomeStatus
+from blocks.store import Lookup, Recorded, SeenStore
+
+pytest_plugins = ["store_fixtures"]
+
+properties = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+fresh = count(1)  # so that no example meets the filings of another
+
+
+def test_nothing_is_known_of_an_empty_store(store: SeenStore) -> None:
+    assert store.lookup([accession(1), accession(2)]) == Lookup()
+    assert store.lookup([]) == Lookup()
+    assert store.parked() == ()
+    assert store.outcomes().empty
+
+
+def test_a_claimed_filing_is_open_and_one_with_an_outcome_is_done(store: SeenStore) -> None:
+    take(store, 1, 2, 3, owner="a")
+    store.record([rejected(1)], [failure(2)], owner="a")
+    assert store.lookup([accession(n) for n in (1, 2, 3, 4)]) == Lookup(
+        done=names(1), open=names(2, 3)
+    )
+
+
+def test_what_one_run_holds_no_other_gets(store: SeenStore) -> None:
+    assert take(store, 1, 2, owner="a") == [1, 2]
+    claim = store.claim(filings(3, 2, 1), owner="b", lease_s=60)
+    assert [granted.filing for granted in claim.granted] == [filing(3)]
+    assert claim.held == names(1, 2)
+
+
+def test_what_has_an_outcome_is_not_granted_again(store: SeenStore) -> None:
+    take(store, 1, 2, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    claim = store.claim(filings(1, 2), owner="b", lease_s=60)
+    assert (claim.granted, claim.done, claim.held) == ((), names(1), names(2))
+
+
+def test_claims_come_back_in_the_order_asked_and_once_each(store: SeenStore) -> None:
+    assert take(store, 9, 3, 7, 3, 9, owner="a") == [9, 3, 7]
+
+
+@given(st.lists(st.integers(0, 40), max_size=60))
+@properties
+def test_dedup_twice_equals_dedup_once(backend: Backend, numbers: list[int]) -> None:
+    base = next(fresh) * 100
+    asked = filings(*(base + number for number in numbers))
+    store = backend.unremembering()
+    first = store.claim(asked, owner="a", lease_s=60)
+    store.record([rejected(base + number) for number in set(numbers)], [], owner="a")
+    second = store.claim(asked, owner="b", lease_s=60)
+    assert {granted.filing.accession for granted in first.granted} == second.done
+    assert not second.granted
+    assert not second.held
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["lookup", "claim", "refresh", "record", "fail", "release"]),
+        st.sampled_from(["a", "b"]),
+        st.sets(st.integers(0, 5), min_size=1),
+    ),
+    max_size=12,
+)
+
+
+@given(steps)
+@properties
+def test_memory_and_store_together_answer_as_the_store_alone(
+    backend: Backend, steps: list[tuple[str, str, set[int]]]
+) -> None:
+    base = next(fresh) * 100
+    plain = backend.unremembering()
+    remembering = plain.with_switches(lru_enabled=True, lru_size=3, ttl=None)
+    everything = [accession(base + number) for number in range(6)]
+    for act, owner, chosen in steps:
+        numbers = sorted(base + number for number in chosen)
+        if act == "record":
+            remembering.record([rejected(number) for number in numbers], [], owner=owner)
+        elif act == "fail":
+            remembering.record([], [failure(number) for number in numbers], owner=owner)
+        elif act == "release":
+            remembering.release([accession(number) for number in numbers], owner=owner)
+        elif act != "lookup":
+            take(remembering, *numbers, owner=owner, refresh=act == "refresh")
+        asked = [accession(number) for number in numbers]
+        assert remembering.lookup(asked) == plain.lookup(asked)
+    assert remembering.lookup(everything) == plain.lookup(everything)
+
+
+def test_a_retry_of_the_same_run_gets_its_claims_back_as_one_attempt(store: SeenStore) -> None:
+    take(store, 1, 2, 3, owner="a")
+    store.record([rejected(1)], [], owner="a")
+    again = store.claim(filings(1, 2, 3), owner="a", lease_s=60)
+    assert [granted.filing for granted in again.granted] == filings(2, 3)
+    assert [granted.attempts for granted in again.granted] == [1, 1]
+    assert again.done == names(1)
+
+
+def test_a_lease_that_ran_out_is_anybodys_and_counts_as_an_attempt(store: SeenStore) -> None:
+    take(store, 1, owner="a", lease_s=0)
+    [claimed] = store.claim(filings(1), owner="b", lease_s=60).granted
+    assert claimed.attempts == 2
+
+
+def test_a_worker_that_outlived_its_lease_writes_nothing(store: SeenStore) -> None:
+    take(store, 1, 2, owner="late", lease_s=0)
+    take(store, 1, owner="next")
+    recorded = store.record([enriched(1)], [failure(2)], owner="late")
+    assert recorded == Recorded(lost=names(1), failed=names(2))
+    assert store.outcomes().empty
+    assert store.answers([accession(1)]) == ()
+    assert store.record([enriched(1)], [], owner="next").stored == names(1)
+
+
+def test_a_late_failure_takes_no_claim_from_its_new_owner(store: SeenStore) -> None:
+    take(store, 1, owner="late", lease_s=0)
+    take(store, 1, owner="next")
+    assert store.record([], [failure(1)], owner="late").lost == names(1)
+    assert store.claim(filings(1), owner="third", lease_s=60).held == names(1)
+
+
+def test_what_was_never_claimed_cannot_be_recorded(store: SeenStore) -> None:
+    assert store.record([rejected(1)], [failure(2)], owner="a") == Recorded(lost=names(1, 2))
+    assert store.lookup([accession(1), accession(2)]) == Lookup()
+
+
+def test_recording_again_says_stored_and_writes_nothing_twice(
+    store: SeenStore, backend: Backend
+) -> None:
+    take(store, 1, owner="a")
+    assert store.record([enriched(1)], [], owner="a").stored == names(1)
+    assert store.record([enriched(1)], [], owner="a").stored == names(1)
+    assert backend.rows("SELECT count(*) FROM outcome") == [(1,)]
+
+
+def test_a_filing_cannot_end_in_two_ways(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    with pytest.raises(ParameterError, match="named twice"):
+        store.record([rejected(1)], [failure(1)], owner="a")
+
+
+def test_renewing_keeps_what_is_still_ours(store: SeenStore) -> None:
+    take(store, 1, 2, owner="a", lease_s=0)
+    take(store, 2, owner="b")
+    asked = [accession(1), accession(2), accession(3)]
+    assert store.renew(asked, owner="a", lease_s=60) == names(1)
+    assert store.claim(filings(1), owner="c", lease_s=60).held == names(1)
+
+
+def test_a_released_claim_is_free_at_once_and_was_no_attempt(store: SeenStore) -> None:
+    take(store, 1, 2, owner="a")
+    store.release([accession(1)], owner="a")
+    store.release([accession(2)], owner="somebody else")
+    claim = store.claim(filings(1, 2), owner="b", lease_s=60)
+    assert [(granted.filing, granted.attempts) for granted in claim.granted] == [(filing(1), 1)]
+    assert claim.held == names(2)
+
+
+def test_a_failed_filing_is_free_for_the_next_run_and_counts(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    assert store.record([], [failure(1)], owner="a").failed == names(1)
+    [claimed] = store.claim(filings(1), owner="a", lease_s=60).granted
+    assert claimed.attempts == 2, "after a recorded failure even the same run begins a new attempt"
+
+
+def test_a_filing_is_parked_when_its_attempts_are_used_up(
+    store: SeenStore, backend: Backend
+) -> None:
+    for attempt in (1, 2):
+        take(store, 1, owner=f"run {attempt}")
+        assert store.record([], [failure(1)], owner=f"run {attempt}").failed == names(1)
+    take(store, 1, owner="run 3")
+    assert store.record([], [failure(1, message="b\0ad")], owner="run 3").parked == names(1)
+    [parked] = store.parked()
+    assert (parked.accession, parked.filing, parked.attempts) == (accession(1), filing(1), 3)
+    assert parked.last_error == "AnalystUnavailable: bad"
+    assert store.lookup([accession(1)]).done == names(1)
+    assert take(store, 1, owner="run 4") == []
+    kept = backend.rows("SELECT attempt, owner, message, cost_usd FROM failure ORDER BY attempt")
+    assert kept[0] == (1, "run 1", "no answer in 30 s", 0.0001)
+    assert [row[0] for row in kept] == [1, 2, 3]
+
+
+def test_a_failure_that_does_not_count_never_parks(store: SeenStore) -> None:
+    for attempt in range(5):
+        [claimed] = store.claim(filings(1), owner=str(attempt), lease_s=60).granted
+        assert claimed.attempts == 1
+        assert store.record([], [failure(1, counts=False)], owner=str(attempt)).failed == names(1)
+    assert store.parked() == ()
+
+
+def test_a_filing_that_kills_every_process_is_granted_with_its_count(backend: Backend) -> None:
+    store = backend.store(max_attempts=2)
+    for attempt in (1, 2, 3):
+        [claimed] = store.claim(filings(1), owner=str(attempt), lease_s=0).granted
+        assert claimed.attempts == attempt
+    worn_out = Outcome(filing=filing(1), status=OutcomeStatus.PARKED, reason="kills its process")
+    assert store.record([worn_out], [], owner="3").stored == names(1)
+    [parked] = store.parked()
+    assert (parked.attempts, parked.last_error) == (3, "kills its process")
+
+
+def test_a_refresh_claims_outcomes_of_others_but_not_its_own(store: SeenStore) -> None:
+    take(store, 1, 2, owner="a")
+    store.record([enriched(1), enriched(2)], [], owner="a")
+    claim = store.claim(filings(1, 2), owner="b", lease_s=60, refresh=True)
+    assert [granted.attempts for granted in claim.granted] == [1, 1]
+    store.record([enriched(1, fingerprint="f2")], [], owner="b")
+    retry = store.claim(filings(1, 2), owner="b", lease_s=60, refresh=True)
+    assert [granted.filing for granted in retry.granted] == [filing(2)]
+    assert retry.done == names(1)
+
+
+def test_a_filing_stays_seen_while_it_is_refreshed_and_when_that_fails(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    take(store, 1, owner="b", refresh=True)
+    for refresh in (True, False):
+        claim = store.claim(filings(1), owner="c", lease_s=60, refresh=refresh)
+        assert (claim.granted, claim.done) == ((), names(1))
+    store.record([], [failure(1)], owner="b")
+    assert store.lookup([accession(1)]) == Lookup(done=names(1))
+    assert list(store.outcomes()["status"]) == ["enriched"]
+    assert take(store, 1, owner="b", refresh=True) == [1], "the retry does what is left"
+
+
+def test_a_parked_filing_is_taken_up_again_by_another_runs_refresh(backend: Backend) -> None:
+    store = backend.store(max_attempts=1)
+    take(store, 1, owner="a")
+    for _ in range(2):
+        assert store.record([], [failure(1)], owner="a").parked == names(1)
+    assert take(store, 1, owner="a", refresh=True) == []
+    [claimed] = store.claim(filings(1), owner="b", lease_s=60, refresh=True).granted
+    assert claimed.attempts == 1
+    store.record([enriched(1)], [], owner="b")
+    assert store.parked() == ()
+
+
+def test_a_released_refresh_leaves_the_outcome_as_it_was(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    take(store, 1, owner="b", refresh=True)
+    store.release([accession(1)], owner="b")
+    assert store.lookup([accession(1)]) == Lookup(done=names(1))
+    assert take(store, 1, owner="c") == []
+    [claimed] = store.claim(filings(1), owner="c", lease_s=60, refresh=True).granted
+    assert claimed.attempts == 1
+
+
+def test_every_answer_is_kept_and_the_latest_is_shown(store: SeenStore) -> None:
+    for owner, fingerprint, minute in (("a", "f1", 0), ("b", "f1", 5), ("c", "f2", 9)):
+        take(store, 1, owner=owner, refresh=True)
+        outcome = enriched(1, fingerprint=fingerprint, minute=minute)
+        store.record([outcome], [], owner=owner)
+    assert store.answers([accession(1)]) == (
+        answer(1),
+        answer(1, minute=5),
+        answer(1, fingerprint="f2", minute=9),
+    )
+    assert len(store.outcomes()) == 1
+
+
+def test_an_answer_from_the_cache_is_kept_once(store: SeenStore) -> None:
+    for owner in ("a", "b"):
+        take(store, 1, owner=owner, refresh=True)
+        store.record([enriched(1)], [], owner=owner)
+    assert store.answers([accession(1)]) == (answer(1),)
+
+
+def feed_backlog(store: SeenStore, *numbers: int, owner: str) -> list[int]:
+    return take(
+        store, *numbers, owner=owner, backlog=FoundBy.FEED, backlog_forms=frozenset({"8-K"})
+    )
+
+
+def test_a_failed_filing_that_left_the_feed_is_taken_along(store: SeenStore) -> None:
+    take(store, 1, 2, 3, 4, owner="a")
+    store.record([rejected(1)], [failure(2)], owner="a")
+    store.release([accession(3)], owner="a")
+    claim = store.claim(filings(9), owner="b", lease_s=60, backlog=FoundBy.FEED)
+    assert [granted.filing for granted in claim.granted] == filings(9, 2, 3)
+    assert [granted.attempts for granted in claim.granted] == [1, 2, 1]
+
+
+def test_the_backlog_is_taken_along_when_the_feed_is_empty(store: SeenStore) -> None:
+    take(store, 1, owner="a", lease_s=0)
+    assert feed_backlog(store, owner="b") == [1]
+
+
+def test_a_filing_of_the_feed_and_the_backlog_is_claimed_once(store: SeenStore) -> None:
+    take(store, 1, owner="a", lease_s=0)
+    [claimed] = store.claim(filings(1), owner="b", lease_s=60, backlog=FoundBy.FEED).granted
+    assert claimed.attempts == 2
+
+
+def test_the_backlog_leaves_other_forms_and_other_ways_alone(store: SeenStore) -> None:
+    others = [filing(1, found_by=FoundBy.INDEX), filing(2, form="8-K/A"), filing(3)]
+    store.claim(others, owner="a", lease_s=0)
+    assert feed_backlog(store, owner="b") == [3]
+
+
+def test_the_backlog_keeps_the_filing_as_it_was_first_found(store: SeenStore) -> None:
+    take(store, 1, owner="a", lease_s=0)
+    by_index = filing(1, found_by=FoundBy.INDEX).model_copy(update={"accepted_at": None})
+    [claimed] = store.claim([by_index], owner="b", lease_s=0).granted
+    assert claimed.filing == by_index, "a run gets its own filings back"
+    [claimed] = store.claim([], owner="c", lease_s=60, backlog=FoundBy.FEED).granted
+    assert claimed.filing == filing(1)
+
+
+def test_a_refresh_with_backlog_leaves_finished_filings_of_it_alone(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    store.record([rejected(1)], [], owner="a")
+    assert take(store, owner="b", refresh=True, backlog=FoundBy.FEED) == []
+
+
+def test_an_outcome_counts_for_its_time_to_live(backend: Backend) -> None:
+    for_ever = backend.unremembering()
+    take(for_ever, 1, owner="a")
+    for_ever.record([enriched(1)], [], owner="a")
+    for lru in (True, False):
+        long = for_ever.with_switches(lru_enabled=lru, lru_size=9, ttl=timedelta(hours=1))
+        short = for_ever.with_switches(lru_enabled=lru, lru_size=9, ttl=timedelta(microseconds=1))
+        for _ in range(2):  # the second time from memory, where there is one
+            assert long.lookup([accession(1)]).done == names(1)
+            assert short.lookup([accession(1)]) == Lookup()
+    assert long.claim(filings(1), owner="b", lease_s=60).done == names(1)
+    [claimed] = short.claim(filings(1), owner="b", lease_s=60).granted
+    assert claimed.attempts == 1
+
+
+def test_an_expired_outcome_is_no_backlog(backend: Backend) -> None:
+    store = backend.store().with_switches(
+        lru_enabled=False, lru_size=1, ttl=timedelta(microseconds=1)
+    )
+    take(store, 1, owner="a")
+    store.record([rejected(1)], [], owner="a")
+    assert feed_backlog(store, owner="b") == []
+
+
+def test_outcomes_are_one_frame_with_typed_columns(store: SeenStore) -> None:
+    take(store, 1, 2, owner="a")
+    store.record([enriched(1), rejected(2)], [], owner="a")
+    frame = store.outcomes().set_index("accession")
+    first, second = frame.loc[accession(1)], frame.loc[accession(2)]
+    assert (first["status"], first["filer"], first["form"]) == (
+        "enriched", "O'Neill & Söhne /DE/", "8-K",
+    )  # fmt: skip
+    assert (first["ticker"], first["price_usd"], first["verdict"]) == ("ONS", 4.25, "within_range")
+    assert (first["summary"], first["sentiment"], first["confidence"], first["risk_level"]) == (
+        "Filing 1 raises guidance — “strongly”.", 0.7, 0.9, "low",
+    )  # fmt: skip
+    assert (first["model"], first["cost_usd"], first["from_cache"]) == (
+        "small-model", 0.0004, False,
+    )  # fmt: skip
+    assert second["reason"] == "812.00 USD is above 10.00 USD"
+    assert second[["summary", "model", "sentiment", "cost_usd"]].isna().all()
+    assert isinstance(frame["recorded_at"].dtype, pd.DatetimeTZDtype)
+    assert len(store.outcomes([accession(2), accession(7)])) == 1
+
+
+def test_an_empty_frame_of_outcomes_has_the_same_types(store: SeenStore) -> None:
+    empty = store.outcomes()
+    take(store, 1, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    full = store.outcomes()
+    assert list(empty.columns) == list(full.columns)
+    same = ["price_usd", "sentiment", "confidence", "cost_usd"]
+    assert (empty[same].dtypes == full[same].dtypes).all()
+    assert isinstance(empty["recorded_at"].dtype, pd.DatetimeTZDtype)
+    assert store.outcomes([]).empty
+
+
+@pytest.mark.parametrize("wrong", ["1-2-3", "0001193125-25-00001", "'; DROP TABLE seen", ""])
+def test_what_is_no_accession_number_is_refused(backend: Backend, wrong: str) -> None:
+    with pytest.raises(ParameterError, match="not an accession number"):
+        backend.store().lookup([wrong])
+
+
+def test_a_frame_is_a_few_statements_however_long(
+    store: SeenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.lookup([accession(1)])  # opens the schema
+    with store._window.transaction() as opened:
+        kind = type(opened)
+    run, asked = kind.rows, list[object]()
+
+    def counted(*call: Any) -> list[Any]:  # noqa: ANN401 - whatever rows takes
+        asked.append(call)
+        return run(*call)
+
+    monkeypatch.setattr(kind, "rows", counted)
+    numbers = range(1, 1001)
+    assert len(take(store, *numbers, owner="a")) == 1000
+    store.record(
+        [enriched(n) for n in numbers[:500]], [failure(n) for n in numbers[500:]], owner="a"
+    )
+    assert len(store.lookup([accession(n) for n in numbers]).done) == 500
+    assert len(asked) < 20
