@@ -1,42 +1,47 @@
 """The analyst block: an OpenAI-compatible model, or the rules where there is none to ask."""
 
-import ast
 import hashlib
 import json
 import re
 from datetime import date
-from functools import cache
-from importlib.resources import files
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import openai
 from genai_prices.data_snapshot import get_snapshot
+from openai.types.shared_params import ResponseFormatJSONSchema
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from blocks.completion import (
-    Completion,
-    PriceList,
-    failure_of,
-    read_completion,
-    refuse_unfinished,
-)
+from blocks.completion import Completion, PriceList, read_completion, refuse_unfinished
 from blocks.errors import AnswerInvalid
+from blocks.model_failures import answered
+from blocks.model_http import model_client
 from blocks.models import Excerpt, Filing, Reply, Usage
-from blocks.prompt import REPLY_SCHEMA, STABLE_PART, SYSTEM_PROMPT, analysis_from, question_of
+from blocks.prompt import (
+    REPLY_SCHEMA,
+    SYSTEM_PROMPT,
+    analysis_from,
+    most_prompt_tokens,
+    question_of,
+)
 from blocks.rules import analysis_by_rules
+from blocks.sources import digest_of
 
 _RULES = "rules"
 _OPENAI_URL = "https://api.openai.com/v1"
 _KEYLESS = "not-needed"  # what local servers expect in place of a key
-_READING = ("excerpt.py", "document_text.py")
+_READING = ("edgar_submission.py", "edgar_header.py", "excerpt.py", "document_text.py")
 _MODEL_SOURCES = (*_READING, "prompt.py")
 _RULES_SOURCES = (*_READING, "rules.py", "phrase_rules.py")
 
 # OpenAI's reasoning models, under whatever gateway: they take max_completion_tokens,
 # which counts their hidden reasoning too, and all of them know the effort "low".
 _EFFORT: Literal["low"] = "low"
+_RESPONSE_FORMAT: Final[ResponseFormatJSONSchema] = {
+    "type": "json_schema",
+    "json_schema": {"name": "analysis", "strict": True, "schema": REPLY_SCHEMA},
+}
 _REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))(?!.*chat)")
 
 
@@ -71,14 +76,18 @@ class Analyst(Block):
         " Unset: recognised by base_url; at an unknown address the cost is unknown.",
     )
     timeout_s: float = Field(
-        60.0, gt=0, le=600, description="Seconds to wait for one answer before trying again."
+        60.0,
+        gt=0,
+        le=600,
+        description="Longest silence of the endpoint, in seconds. A whole answer may take three"
+        " times as long. A call that took longer may be billed, so it is not repeated.",
     )
     max_retries: int = Field(
         2,
         ge=0,
         le=10,
-        description="Tries after the first on 429, 5xx, timeouts and dropped connections,"
-        " with back-off; Retry-After is honoured.",
+        description="Tries after the first, only where nothing was billed: on 429, most 5xx and"
+        " failed connections, with back-off; a Retry-After of up to two minutes is honoured.",
     )
     max_output_tokens: int = Field(
         4_000,
@@ -115,15 +124,10 @@ class Analyst(Block):
         return value
 
     def block_initialization(self) -> None:
-        """Make the client. One pool for all threads: 1,000 connections, the SDK's default."""
+        """Make the client, one for all threads."""
         if self._asks_a_model:
-            self._client = openai.OpenAI(
-                api_key=self._secret or _KEYLESS,
-                base_url=self._url,
-                timeout=openai.Timeout(self.timeout_s, connect=5.0),
-                max_retries=self.max_retries,
-                # a redirect would carry the filing and the key to a host nobody configured
-                http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            self._client = model_client(
+                api_key=self._secret or _KEYLESS, base_url=self._url, silence_s=self.timeout_s
             )
 
     @property
@@ -131,34 +135,51 @@ class Analyst(Block):
         """Who answers: the model's name, or ``rules``."""
         return self.model if self._asks_a_model else _RULES
 
+    @property
+    def knows_its_price(self) -> bool:
+        """Whether :meth:`worst_case_cost_usd` is known: a budget can be kept. Rules are free."""
+        return not self._asks_a_model or self._prices.most_usd(1_000, 1_000) is not None
+
     def fingerprint(self, budget_tokens: int) -> str:
         """16 hex digits that change when, for the same filing, the answer could.
 
-        Hashed are the model, its endpoint's host, the instructions, the schema,
-        the excerpt budget, and the code that reads, asks and checks (its
-        comments and layout aside).
+        Hashed are, for a model: its name, its endpoint's host, the reasoning
+        effort, the system prompt, the response format with its schema, the
+        excerpt budget, and the code of prompt.py; for the rules: ``rules``, the
+        excerpt budget, and the code of rules.py and phrase_rules.py; for both
+        the code that makes the excerpt (edgar_submission.py, edgar_header.py,
+        excerpt.py, document_text.py). Code is hashed without its comments,
+        docstrings and layout.
+
+        Not hashed: the key, timeouts, retries, max_output_tokens (a truncated
+        answer is none), prices, the versions of libraries, and how many bytes
+        of a submission the EDGAR client reads.
         """
         asked = (
             [
                 self.model,
                 urlsplit(self._url).hostname,
                 _EFFORT if self._reasons else "",
-                STABLE_PART,
+                SYSTEM_PROMPT,
+                _RESPONSE_FORMAT,
             ]
             if self._asks_a_model
             else [_RULES]
         )
         sources = _MODEL_SOURCES if self._asks_a_model else _RULES_SOURCES
-        what = [*asked, budget_tokens, [_code_of(source) for source in sources]]
+        what = [*asked, budget_tokens, digest_of(sources)]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
     def analyse(self, filing: Filing, excerpt: Excerpt, *, period: date | None) -> Reply:
         """Ask about one filing and check the answer.
 
         Raises:
-            AnalystRejected: key, quota, model or address; the next filing would fail alike.
-            AnalystUnavailable: 429, 5xx, timeouts, dropped connections, after the retries.
-            AnswerRefused: by the model or a content filter.
+            AnalystRejected: key, credit, model, address or the request's shape; the
+                next filing would fail alike.
+            AnalystUnavailable: 429, 5xx and failed connections, after the retries; an
+                answer that did not come, or not whole, in time, at once.
+            AnswerRefused: by the model, a content filter, or any other refusal of
+                this filing, one too long for the model included.
             AnswerTruncated: the answer ran into ``max_output_tokens``.
             AnswerInvalid: not the answer that was asked for.
         """
@@ -186,18 +207,14 @@ class Analyst(Block):
         )
 
     def worst_case_cost_usd(self, excerpt: Excerpt) -> float | None:
-        """What one question may cost at most: every try billed in full, nothing cached.
+        """What one question may cost at most: billed in full, nothing cached.
 
-        None where the model's price is unknown; 0.0 for the rules.
+        One try, since only what was not billed is tried again. None where the
+        model's price is unknown; 0.0 for the rules.
         """
         if not self._asks_a_model:
             return 0.0
-        # two characters a token is more than any prose needs; the fifth on top of
-        # the excerpt's count is for models that cut words up otherwise
-        stable_tokens = (len(STABLE_PART) + 2_000) // 2
-        prompt_tokens = stable_tokens + excerpt.tokens * 6 // 5
-        one_try_usd = self._prices.most_usd(prompt_tokens, self.max_output_tokens)
-        return None if one_try_usd is None else one_try_usd * (1 + self.max_retries)
+        return self._prices.most_usd(most_prompt_tokens(excerpt), self.max_output_tokens)
 
     def close(self) -> None:
         """Let go of the endpoint's connections."""
@@ -225,35 +242,26 @@ class Analyst(Block):
         return _REASONING_MODEL.match(self.model) is not None
 
     def _ask(self, client: openai.OpenAI, question: str, filing: Filing) -> Completion:
+        body = answered(
+            lambda: self._answer_to(client, question),
+            max_retries=self.max_retries,
+            accession=filing.accession,
+            secret=self._secret,
+        )
+        return read_completion(body, accession=filing.accession)
+
+    def _answer_to(self, client: openai.OpenAI, question: str) -> bytes:
         # Compatible servers know max_tokens; OpenAI and its reasoning models the other name.
         openai_style = self._reasons or self.base_url is None
-        try:
-            response = client.chat.completions.with_raw_response.create(
-                model=self.model,
-                messages=[
-                    {"role": "system", "content": SYSTEM_PROMPT},
-                    {"role": "user", "content": question},
-                ],
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": "analysis", "strict": True, "schema": REPLY_SCHEMA},
-                },
-                reasoning_effort=_EFFORT if self._reasons else openai.omit,
-                max_completion_tokens=self.max_output_tokens if openai_style else openai.omit,
-                max_tokens=openai.omit if openai_style else self.max_output_tokens,
-            )
-        except openai.APIError as error:
-            raise failure_of(error, accession=filing.accession, secret=self._secret) from error
-        return read_completion(response.content, accession=filing.accession)
-
-
-@cache
-def _code_of(source: str) -> str:
-    """A sibling module's code, the same however it is commented and laid out."""
-    tree = ast.parse(files("blocks").joinpath(source).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:]
-    return ast.unparse(tree)
+        response = client.chat.completions.with_raw_response.create(
+            model=self.model,
+            messages=[
+                {"role": "system", "content": SYSTEM_PROMPT},
+                {"role": "user", "content": question},
+            ],
+            response_format=_RESPONSE_FORMAT,
+            reasoning_effort=_EFFORT if self._reasons else openai.omit,
+            max_completion_tokens=self.max_output_tokens if openai_style else openai.omit,
+            max_tokens=openai.omit if openai_style else self.max_output_tokens,
+        )
+        return response.content

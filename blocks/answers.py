@@ -1,14 +1,18 @@
 """Where paid answers are kept: the folder behind Prefect's task cache."""
 
+import json
 import os
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 from prefect.filesystems import LocalFileSystem
+from prefect.serializers import JSONSerializer
 
 from blocks.errors import AnswerCacheUnusable
 
+_JSON = JSONSerializer().model_dump(mode="json")
 _PROBE_BYTES = 64 * 1024  # several times the largest answer
 
 
@@ -51,12 +55,47 @@ class AnswerFolder(LocalFileSystem):
             raise
         return str(target)
 
+    def read_path(  # type: ignore[override]  # as above
+        self,
+        path: str,
+        **_: Any,  # noqa: ANN401 - as above
+    ) -> bytes:
+        """Read a file that Prefect wrote as JSON.
+
+        A result names the serializer that is to read it, and one of them runs
+        code; so a file that names another than JSON is not handed over.
+
+        Raises:
+            ValueError: no such file, not a result of Prefect's, or not JSON.
+        """
+        try:
+            content = self._resolve_path(path).read_bytes()
+            serializer = json.loads(content)["metadata"]["serializer"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no result that can be read: {error}") from error
+        if serializer != _JSON:
+            raise ValueError(f"{path} is to be read by {serializer}, and only JSON is read here")
+        return content
+
+    async def aread_path(self, path: str) -> bytes:
+        """Read as :meth:`read_path` does; for Prefect's asynchronous callers."""
+        return self.read_path(path)
+
     async def awrite_path(self, path: str, content: bytes) -> str:
         """Write as :meth:`write_path` does; for Prefect's asynchronous callers."""
         return self.write_path(path, content)
 
-    def probe(self) -> None:
-        """Write, read back and remove a file the size of a large answer.
+    def has(self, path: str) -> bool:
+        """Whether there is a file of this name."""
+        return self._resolve_path(path).is_file()
+
+    def set_aside(self, path: str) -> None:
+        """Rename a file that is not what its name says, so that it is neither used nor lost."""
+        target = self._resolve_path(path)
+        target.replace(target.with_name(f"{target.name}.unreadable"))
+
+    def probe(self, below: str) -> None:
+        """Write, read back and remove a file the size of a large answer, where answers go.
 
         Prefect completes a task whose result could not be written, and would
         pay for it again in every run; so the run asks here first.
@@ -66,20 +105,22 @@ class AnswerFolder(LocalFileSystem):
                 give back what was written.
         """
         content = os.urandom(_PROBE_BYTES)
-        name = f".probe-{os.getpid()}"
         try:
-            written = Path(self.write_path(name, content))
+            written = Path(self.write_path(f"{below}/.probe-{uuid.uuid4()}", content))
             same = written.read_bytes() == content
             written.unlink()
         except (OSError, ValueError) as error:
-            raise self._unusable(str(error)) from error
+            raise self.unusable(
+                f"{error}. Nothing was bought, since it could not be kept"
+            ) from error
         if not same:
-            raise self._unusable("a probe file did not read back as it was written")
+            raise self.unusable("a probe file did not read back as it was written")
 
-    def _unusable(self, what: str) -> AnswerCacheUnusable:
+    def unusable(self, what: str) -> AnswerCacheUnusable:
+        """The error that stops a run whose answers cannot be kept."""
         return AnswerCacheUnusable(
-            f"answer folder {self.basepath}: {what}. Nothing was bought, since the answers "
-            "could not be kept. Make the folder writable and free some space, point the "
-            "answer-folder block elsewhere, or set FEATURE_SEC_LLM_CACHE=0 to run without it",
+            f"answer folder {self.basepath}: {what}. Make the folder writable and free some "
+            "space, point the answer-folder block elsewhere, or set FEATURE_SEC_LLM_CACHE=0 to "
+            "run without it",
             subject=self.basepath,
         )

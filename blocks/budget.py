@@ -15,6 +15,9 @@ class Budget:
 
     As long as no call costs more than was reserved for it, what is spent never
     passes ``limit_usd``. ``None`` is no limit; spending is counted all the same.
+    Calls in flight hold back what they may cost, and others wait for what they
+    leave over: how many calls a budget covers does not depend on how many are
+    made at once.
     """
 
     def __init__(self, limit_usd: float | None) -> None:
@@ -22,21 +25,25 @@ class Budget:
             raise ParameterError(f"a budget is a number of dollars, 0 or more, not {limit_usd}")
         self.limit_usd = limit_usd
         self._limit_nano = None if limit_usd is None else math.floor(limit_usd * _NANO)
-        self._lock = threading.Lock()
+        self._settled = threading.Condition()
         self._spent_nano = 0
         self._reserved_nano = 0
 
     @property
     def spent_usd(self) -> float:
         """Settled costs; reservations still open are not in it."""
-        with self._lock:
+        with self._settled:
             return self._spent_nano / _NANO
 
     def reserve(self, worst_usd: float | None) -> "Reservation":
         """Set aside the worst case of one call; use it as a context manager.
 
+        Waits while only open reservations, not money spent, stand in the way.
+        So a thread settles the one it holds before it asks for the next.
+
         Raises:
-            BudgetReached: it does not fit, or is unknown (None) under a limit.
+            BudgetReached: what is spent leaves no room for it, now or later, or
+                it is unknown (None) under a limit.
         """
         if worst_usd is None and self._limit_nano is not None:
             raise BudgetReached(
@@ -44,21 +51,30 @@ class Budget:
                 " in the analyst block (price_provider), or run without a budget"
             )
         worst_nano = _nano(worst_usd or 0.0)
-        with self._lock:
-            taken_nano = self._spent_nano + self._reserved_nano
-            if self._limit_nano is not None and taken_nano + worst_nano > self._limit_nano:
-                raise BudgetReached(
-                    f"the next call may cost ${worst_nano / _NANO:.4f}, and of the budget of"
-                    f" ${self.limit_usd:.4f} ${taken_nano / _NANO:.4f} is spent or set aside;"
-                    " raise the budget, or let the next run go on"
-                )
+        with self._settled:
+            while not self._fits(worst_nano):
+                self._settled.wait()
             self._reserved_nano += worst_nano
         return Reservation(self, worst_nano)
 
+    def _fits(self, worst_nano: int) -> bool:
+        """Whether it fits now; False: it may, once the calls in flight have settled."""
+        if self._limit_nano is None:
+            return True
+        left_nano = self._limit_nano - self._spent_nano
+        if worst_nano > left_nano:
+            raise BudgetReached(
+                f"the next call may cost ${worst_nano / _NANO:.4f}, and of the budget of"
+                f" ${self.limit_usd:.4f} ${self._spent_nano / _NANO:.4f} is spent; raise the"
+                " budget, or let the next run go on"
+            )
+        return worst_nano <= left_nano - self._reserved_nano
+
     def _settle(self, worst_nano: int, actual_nano: int) -> None:
-        with self._lock:
+        with self._settled:
             self._reserved_nano -= worst_nano
             self._spent_nano += actual_nano
+            self._settled.notify_all()
 
 
 class Reservation:

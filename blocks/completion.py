@@ -1,34 +1,19 @@
-"""What a chat-completions endpoint answered: read, its failures named, its price. Pure.
+"""What a chat-completions endpoint answered, read, and what it cost. Pure.
 
 The body is read here and not by the SDK, which hands on a 200 with another
 shape unchecked, or fails on it with errors of Python's rather than its own.
 """
 
-import socket
-from collections.abc import Iterator
 from typing import NamedTuple
 
-import openai
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 from pydantic import BaseModel, Field, ValidationError
 
-from blocks.errors import (
-    AnalystError,
-    AnalystRejected,
-    AnalystUnavailable,
-    AnswerInvalid,
-    AnswerRefused,
-    AnswerTruncated,
-)
+from blocks.errors import AnswerInvalid, AnswerRefused, AnswerTruncated
 from blocks.models import Usage
 
 _SAID_CHARS = 300
-_PASSING_STATUSES = {408, 409, 429}
-_PERHAPS_BILLED_STATUSES = {408, 504}  # the model may have worked while a proxy gave up
-_SERVER_ERROR = 500
-_REFUSING_CODES = {"content_filter", "content_policy_violation"}
-_NOTHING_SENT = (ConnectionRefusedError, socket.gaierror)
 
 
 class _Message(BaseModel):
@@ -173,68 +158,3 @@ def refuse_unfinished(
             subject=accession,
             cost_usd=cost_usd,
         )
-
-
-def failure_of(error: openai.APIError, *, accession: str, secret: str) -> AnalystError:
-    """The error of ours that an error of the SDK's stands for, the key taken out of it."""
-    if isinstance(error, openai.APIStatusError):
-        return _status_failure(error, accession, secret)
-    if isinstance(error, openai.APITimeoutError):
-        what = "did not answer in time; raise timeout_s, or ask fewer filings at once"
-    else:
-        what = "cannot be reached or dropped the connection; check base_url and the network"
-    return AnalystUnavailable(
-        f"{accession}: the model endpoint {what}. The next run asks again.",
-        subject=accession,
-        cost_usd=0.0 if any(isinstance(e, _NOTHING_SENT) for e in _causes(error)) else None,
-    )
-
-
-def _status_failure(error: openai.APIStatusError, accession: str, secret: str) -> AnalystError:
-    status = error.status_code
-    said = _said(error, secret)
-    if error.code in _REFUSING_CODES:
-        return AnswerRefused(
-            f"{accession}: the endpoint's content filter refused the filing ({said}); read it on"
-            " EDGAR, or ask another model",
-            subject=accession,
-        )
-    passing = status in _PASSING_STATUSES or status >= _SERVER_ERROR
-    if passing and error.code != "insufficient_quota":
-        return AnalystUnavailable(
-            f"{accession}: the model endpoint kept answering {status} ({said}); the next run asks"
-            " again, and asking fewer filings at once may help",
-            subject=accession,
-            cost_usd=None if status in _PERHAPS_BILLED_STATUSES else 0.0,
-        )
-    return AnalystRejected(
-        f"{accession}: the model endpoint refuses the request with {status} ({said});"
-        f" {_remedy(error)}. Every filing would fail alike.",
-        subject=accession,
-    )
-
-
-def _remedy(error: openai.APIStatusError) -> str:
-    if error.code == "insufficient_quota" or error.status_code == 402:  # noqa: PLR2004  # payment required
-        return "the account has no credit left: add some, or lower its use"
-    if error.status_code in {401, 403}:
-        return "check the analyst block's api_key and what it may use"
-    if error.status_code == 404:  # noqa: PLR2004  # not found
-        return "check the analyst block's model and base_url"
-    if error.code == "context_length_exceeded":
-        return "lower the excerpt budget, or choose a model with a longer context"
-    return "check the analyst block's model and base_url, and that they fit each other"
-
-
-def _said(error: openai.APIStatusError, secret: str) -> str:
-    """The server's words, without the key: some servers repeat it, whole or in part."""
-    if error.status_code in {401, 403}:
-        return error.code or "no access"
-    words = " ".join(str(error.message).split())[:_SAID_CHARS]
-    return words.replace(secret, "***") if secret else words
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

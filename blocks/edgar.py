@@ -22,7 +22,9 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from blocks.edgar_feed import MAX_START, FeedPage, read_page
 from blocks.edgar_http import Body, EdgarSession, Transport
 from blocks.edgar_index import (
+    DayIndex,
     IndexRow,
+    UnreadableRow,
     daily_index_path,
     quarterly_index_path,
     read_index,
@@ -144,8 +146,10 @@ class EdgarClient(Block):
         The feed holds 5,100 entries and answers 503 beyond; offsets past 5,000
         are not asked for and give an empty last page.
 
+        Entries that cannot be read are told beside the filings of the others.
+
         Raises:
-            FeedUnreadable: the answer is not the feed.
+            FeedUnreadable: the answer is not the feed, or none of its entries can be read.
         """
         if start > MAX_START:
             return FeedPage(filings=(), entries=0, is_last=True)
@@ -160,18 +164,20 @@ class EdgarClient(Block):
         body = self._session.read(_FEED_PATH, params, max_bytes=_MAX_PAGE_BYTES)
         return read_page(_whole(body, FeedUnreadable, "feed page"), start, count)
 
-    def daily_index(self, day: date) -> tuple[Filing, ...]:
+    def daily_index(self, day: date) -> DayIndex:
         """The distinct filings of one day's master index, all CIKs as parties.
+
+        Rows that cannot be read are told beside them.
 
         Raises:
             EdgarNotFound: there is none: a weekend, a holiday, or not yet made
                 (EDGAR makes it at about 22:06 Eastern).
-            IndexUnreadable: the answer is not a master index.
+            IndexUnreadable: not a master index, or most of its rows cannot be read.
         """
         body = self._session.read(daily_index_path(day), max_bytes=_MAX_INDEX_BYTES)
         return read_index(_whole(body, IndexUnreadable, "daily index"))
 
-    def quarterly_index(self, year: int, quarter: int) -> Iterator[IndexRow]:
+    def quarterly_index(self, year: int, quarter: int) -> Iterator[IndexRow | UnreadableRow]:
         """The rows of a quarter's master index, one party of one filing each.
 
         Kept in a temporary file and read line by line. Nothing is asked for,
@@ -179,7 +185,8 @@ class EdgarClient(Block):
 
         Raises:
             EdgarNotFound: there is no such quarter.
-            IndexUnreadable: the answer is not a master index.
+            IndexUnreadable: not a master index, or (after the last row) most of its rows
+                could not be read.
         """
         path = quarterly_index_path(year, quarter)
         with tempfile.TemporaryFile() as file:

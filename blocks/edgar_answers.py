@@ -36,7 +36,18 @@ class AnswerKind(StrEnum):
 
 
 def answer_kind(status: int, head: bytes) -> AnswerKind:
-    """Judge an answer by its status and the first :data:`HEAD_BYTES` of its body."""
+    """Judge an answer by its status and the first :data:`HEAD_BYTES` of its body.
+
+    BLOCKED stops a run, so it is said only where the body says that the client
+    is refused: one of SEC's block pages, whatever the status, or any other web
+    page with 403. Files come from a storage that answers errors in XML; a web
+    page with 403 is written by the edge before it, which judges who asks and
+    not what for, and its wording may change. A 403 of any other form may be
+    about one file, and is REFUSED: that file fails, unrepeated, and the run
+    goes on. Taking a block for that costs little, since enriching gives up
+    after a row of failures; taking one odd file for a block would stop every
+    run until it was gone.
+    """
     if is_block_page(head):
         return AnswerKind.BLOCKED
     if status == 200:  # noqa: PLR2004 - the one status that carries what was asked for
@@ -45,7 +56,9 @@ def answer_kind(status: int, head: bytes) -> AnswerKind:
         return AnswerKind.NOT_FOUND
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - 5xx, as HTTP defines it
         return AnswerKind.PASSING
-    return AnswerKind.BLOCKED if status in {401, 403} else AnswerKind.REFUSED
+    if status == 403 and _HTML.match(head):  # noqa: PLR2004 - Forbidden, as HTTP defines it
+        return AnswerKind.BLOCKED
+    return AnswerKind.REFUSED
 
 
 def is_block_page(head: bytes) -> bool:

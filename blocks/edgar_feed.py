@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import feedparser
 from pydantic import ValidationError
@@ -37,30 +37,45 @@ class FeedPage(Value):
     """One page of the feed, newest acceptance first.
 
     ``filings`` holds each accession once with all parties this page names;
-    ``entries`` counts the raw entries; ``is_last`` tells that no page follows.
+    ``entries`` counts the raw entries, readable or not; ``is_last`` tells that
+    no page follows. ``unreadable`` names the entries that could not be read: a
+    filing that has one may lack a party here, or be missing.
     """
 
     filings: tuple[Filing, ...]
     entries: int
     is_last: bool
+    unreadable: tuple[str, ...] = ()
+
+
+class Entries(NamedTuple):
+    """One filing with one party for each readable entry, and what is wrong with the others."""
+
+    filings: tuple[Filing, ...]
+    unreadable: tuple[str, ...]
 
 
 def read_page(body: bytes, start: int, count: int) -> FeedPage:
     """Read the page that begins at entry ``start`` and was asked for with ``count``.
 
     Raises:
-        FeedUnreadable: the body is not the Atom feed, or an entry cannot be read.
+        FeedUnreadable: the body is not the Atom feed, or none of its entries can be read.
     """
-    entries = read_entries(body)
-    is_last = len(entries) < count or start + count > MAX_START
-    return FeedPage(filings=merge(entries), entries=len(entries), is_last=is_last)
+    filings, unreadable = read_entries(body)
+    entries = len(filings) + len(unreadable)
+    return FeedPage(
+        filings=merge(filings),
+        entries=entries,
+        is_last=entries < count or start + count > MAX_START,
+        unreadable=unreadable,
+    )
 
 
-def read_entries(body: bytes) -> tuple[Filing, ...]:
-    """One filing with one party for each entry, in feed order, repeats included.
+def read_entries(body: bytes) -> Entries:
+    """The entries of a page in feed order, repeats included.
 
     Raises:
-        FeedUnreadable: the body is not the Atom feed, or an entry cannot be read.
+        FeedUnreadable: the body is not the Atom feed, or none of its entries can be read.
     """
     if _DECLARATION.search(body):
         # also keeps entity bombs from the XML parser: EDGAR's feed declares nothing
@@ -70,7 +85,7 @@ def read_entries(body: bytes) -> tuple[Filing, ...]:
         raise FeedUnreadable(_not_the_feed(body, str(parsed.bozo_exception)))
     if parsed.get("version") != "atom10":
         raise FeedUnreadable(_not_the_feed(body, "its root is not an Atom feed"))
-    return tuple(_filing(number, entry) for number, entry in enumerate(parsed.entries, start=1))
+    return _entries(parsed.entries)
 
 
 def merge(filings: Iterable[Filing]) -> tuple[Filing, ...]:
@@ -99,38 +114,56 @@ def _parsed(body: bytes) -> Any:  # noqa: ANN401 - feedparser has no types
         raise FeedUnreadable(_not_the_feed(body, f"{error}")) from error
 
 
-def _filing(number: int, entry: Any) -> Filing:  # noqa: ANN401 - feedparser has no types
-    accession = _one(_ID, entry.get("id", ""), "id", number, entry)[1]
+def _entries(raw: list[Any]) -> Entries:
+    filings: list[Filing] = []
+    unreadable: list[str] = []
+    for number, entry in enumerate(raw, start=1):
+        try:
+            filings.append(_filing(entry))
+        except _UnreadableField as error:
+            name = entry.get("id") or entry.get("title") or "without id or title"
+            unreadable.append(f"entry {number} of the page ({name}): its {error}")
+    if unreadable and not filings:
+        raise FeedUnreadable(
+            f"none of the {len(raw)} entries of EDGAR's feed page can be read, the first is"
+            f" {unreadable[0]} has a form never seen before. Nothing was taken; the daily index"
+            " still finds the filings."
+        )
+    return Entries(tuple(filings), tuple(unreadable))
+
+
+class _UnreadableField(Exception):
+    """Names the field of an entry that cannot be read; never leaves this module."""
+
+
+def _filing(entry: Any) -> Filing:  # noqa: ANN401 - feedparser has no types
+    accession = _one(_ID, entry.get("id", ""), "id")[1]
     form = entry.tags[0].term if entry.get("tags") else ""
     summary = entry.get("summary", "")
     facts = _TAG.sub(" ", summary)
-    if _one(_ACCESSION, facts, "summary", number, entry)[1] != accession:
-        raise FeedUnreadable(_unreadable("summary", number, entry))
+    if _one(_ACCESSION, facts, "summary")[1] != accession:
+        raise _UnreadableField("summary")
     try:
         return Filing(
             accession=accession,
             form=form,
-            parties=(_party(form, number, entry),),
+            parties=(_party(form, entry.get("title", "")),),
             found_by=FoundBy.FEED,
             accepted_at=datetime.fromisoformat(entry.get("updated", "")),
-            filed_on=date.fromisoformat(_one(_FILED, facts, "summary", number, entry)[1]),
+            filed_on=date.fromisoformat(_one(_FILED, facts, "summary")[1]),
             items=tuple(dict.fromkeys(_ITEM.findall(summary))) if form.startswith("8-K") else (),
             size_bytes=_size_bytes(facts),
         )
     except ValidationError as error:
-        field = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise FeedUnreadable(_unreadable(field, number, entry)) from error
-    except ValueError as error:
-        raise FeedUnreadable(_unreadable("date", number, entry)) from error
+        raise _UnreadableField(".".join(str(part) for part in error.errors()[0]["loc"])) from error
+    except (ValueError, OverflowError) as error:
+        raise _UnreadableField("date") from error
 
 
-def _party(form: str, number: int, entry: Any) -> Party:  # noqa: ANN401 - feedparser has no types
-    title = entry.get("title", "")
-    if not title.startswith(f"{form} - "):
-        raise FeedUnreadable(_unreadable("title", number, entry))
+def _party(form: str, title: str) -> Party:
     found = _PARTY.fullmatch(title.removeprefix(f"{form} - "))
-    if found is None:
-        raise FeedUnreadable(_unreadable("title", number, entry))
+    if found is None or not title.startswith(f"{form} - "):
+        raise _UnreadableField("title")
     return Party(cik=int(found["cik"]), name=found["name"].strip(), role=found["role"])
 
 
@@ -139,19 +172,11 @@ def _size_bytes(facts: str) -> int | None:
     return int(float(size[1]) * _UNITS[size[2]]) if size else None
 
 
-def _one(pattern: re.Pattern[str], text: str, field: str, number: int, entry: object) -> Any:  # noqa: ANN401 - a match
+def _one(pattern: re.Pattern[str], text: str, field: str) -> re.Match[str]:
     found = pattern.search(text)
     if found is None:
-        raise FeedUnreadable(_unreadable(field, number, entry))
+        raise _UnreadableField(field)
     return found
-
-
-def _unreadable(field: str, number: int, entry: Any) -> str:  # noqa: ANN401 - feedparser has no types
-    name = entry.get("id") or entry.get("title") or "without id or title"
-    return (
-        f"entry {number} of the EDGAR feed ({name}) cannot be read: its {field} has a form never"
-        " seen before. Nothing of this page was taken; the daily index still finds its filings."
-    )
 
 
 def _not_the_feed(body: bytes, why: str) -> str:

@@ -191,7 +191,11 @@ def _raise_unless_good(response: httpx.Response, head: bytes) -> None:
             asked = response.headers.get("retry-after")
             raise _Passing(f"{status} with {describe(head)}", retry_after_s(asked, utc_now()))
         case AnswerKind.REFUSED:
-            raise EdgarError(f"{answer}, which no retry changes; check base_url.", subject=path)
+            raise EdgarError(
+                f"{answer}, which no retry changes: look at that address in a browser, and check"
+                " base_url.",
+                subject=path,
+            )
         case AnswerKind.GOOD:
             return
 

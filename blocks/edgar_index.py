@@ -5,6 +5,7 @@ A master index has a few lines of preamble, a column line, a rule, and rows
 YYYYMMDD in daily files and YYYY-MM-DD in quarterly ones.
 """
 
+import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,23 @@ class IndexRow(NamedTuple):
     filed_on: date
 
 
+class UnreadableRow(NamedTuple):
+    """A row of a master index that cannot be read; as ``str``, its line and first 120 letters."""
+
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.text[:120]!r}"
+
+
+class DayIndex(NamedTuple):
+    """The distinct filings of a daily index, and the rows that could not be read, as told."""
+
+    filings: tuple[Filing, ...]
+    unreadable: tuple[str, ...]
+
+
 def daily_index_path(day: date) -> str:
     """Path of the master index of one day on EDGAR."""
     return f"/Archives/edgar/daily-index/{day:%Y}/QTR{_quarter(day)}/master.{day:%Y%m%d}.idx"
@@ -48,24 +66,41 @@ def quarterly_index_path(year: int, quarter: int) -> str:
     return f"/Archives/edgar/full-index/{year:04d}/QTR{quarter}/master.idx"
 
 
-def read_index(body: bytes) -> tuple[Filing, ...]:
+def quarters_to_search(accessions: Iterable[str], today: date) -> tuple[tuple[int, int], ...]:
+    """(year, quarter) pairs that may list these accession numbers, none in the future."""
+    years = {_year_of(accession) for accession in accessions}
+    pairs = itertools.chain(
+        ((year, quarter) for year in sorted(years) for quarter in (1, 2, 3, 4)),
+        ((year + 1, 1) for year in sorted(years)),
+    )
+    last = (today.year, (today.month + 2) // 3)
+    return tuple(dict.fromkeys(pair for pair in pairs if pair <= last))
+
+
+def read_index(body: bytes) -> DayIndex:
     """The distinct filings of a master index in its order, with all their parties.
 
     Raises:
-        IndexUnreadable: not a master index, or a row that cannot be read.
+        IndexUnreadable: not a master index, or most of its rows cannot be read.
     """
-    lines = body.decode("latin-1").splitlines()
+    # not splitlines: that also splits at bytes which stand in names
+    lines = io.TextIOWrapper(io.BytesIO(body), encoding="latin-1")
     try:
-        return merge(filing_of(row) for row in read_rows(lines))
+        rows = tuple(read_rows(lines))
     except IndexUnreadable as error:
         raise IndexUnreadable(f"{error} What came is {describe(body)}.") from error
+    return DayIndex(
+        filings=merge(filing_of(row) for row in rows if isinstance(row, IndexRow)),
+        unreadable=tuple(str(row) for row in rows if isinstance(row, UnreadableRow)),
+    )
 
 
-def read_rows(lines: Iterable[str]) -> Iterator[IndexRow]:
-    """The rows of a master index, one at a time.
+def read_rows(lines: Iterable[str]) -> Iterator[IndexRow | UnreadableRow]:
+    """The rows of a master index, one at a time, with those that cannot be read among them.
 
     Raises:
-        IndexUnreadable: not a master index, or a row that cannot be read.
+        IndexUnreadable: not a master index; or, after the last row, most rows
+            could not be read.
     """
     numbered = enumerate(lines, start=1)
     preamble = itertools.islice(numbered, _PREAMBLE_LINES)
@@ -74,10 +109,23 @@ def read_rows(lines: Iterable[str]) -> Iterator[IndexRow]:
             "EDGAR's answer is not a master index: its column line (CIK|Company Name|...) is"
             " missing. Try again later; if it stays so, open the file in a browser."
         )
+    readable, unreadable, first = 0, 0, None
     for number, line in numbered:
         text = line.rstrip("\r\n")
-        if text.strip() and not _RULE.fullmatch(text):
-            yield _row(number, text)
+        if not text.strip() or _RULE.fullmatch(text):
+            continue
+        row = _row(text)
+        if row is None:
+            unreadable += 1
+            first = first or UnreadableRow(number, text)
+        else:
+            readable += 1
+        yield row or UnreadableRow(number, text)
+    if unreadable > readable:
+        raise IndexUnreadable(
+            f"{unreadable} of {readable + unreadable} rows of the master index cannot be read,"
+            f" the first is {first}. Try again later; if it stays so, its form has changed."
+        )
 
 
 def filing_of(row: IndexRow) -> Filing:
@@ -122,21 +170,22 @@ class _Listed(BaseModel):
 _TICKERS = TypeAdapter(dict[str, _Listed])
 
 
-def _row(number: int, text: str) -> IndexRow:
+def _row(text: str) -> IndexRow | None:
     found = _ROW.fullmatch(text)
-    if found is None or int(found["cik"]) == 0:
-        raise IndexUnreadable(_bad_line(number, text))
+    if found is None or int(found["cik"]) == 0 or not found["form"].strip():
+        return None
     try:
         day = date.fromisoformat(found["day"])
-    except ValueError as error:
-        raise IndexUnreadable(_bad_line(number, text)) from error
+    except ValueError:
+        return None
     return IndexRow(
         found["accession"], int(found["cik"]), found["name"].strip(), found["form"].strip(), day
     )
 
 
-def _bad_line(number: int, text: str) -> str:
-    return f"line {number} of the master index cannot be read: {text[:120]!r}."
+def _year_of(accession: str) -> int:
+    two_digits = int(accession[11:13])
+    return 1900 + two_digits if two_digits >= 90 else 2000 + two_digits  # noqa: PLR2004 - EDGAR began in 1993
 
 
 def _quarter(day: date) -> int:

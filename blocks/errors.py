@@ -15,15 +15,18 @@
     │   ├── PriceSourceUnavailable
     │   └── PriceTableUnreadable
     ├── AnalystError
-    │   ├── AnalystUnavailable   429, 5xx, timeouts, dropped connections, after retries
+    │   ├── AnalystUnavailable   429, 5xx, timeouts, dropped connections; what was surely not
+    │   │                        billed is tried again first
     │   ├── AnalystRejected      key, quota or model: the next filing would fail alike
-    │   ├── AnswerRefused        refusal or content filter
+    │   ├── AnswerRefused        refusal, content filter, a request too long: this filing only
     │   ├── AnswerTruncated      the answer ran into the output limit
     │   └── AnswerInvalid        not the answer that was asked for
     ├── BudgetReached            the run's budget does not cover the next call
+    ├── TooManyFailures          so many filings in a row failed that the run stopped
     ├── StoreError
     │   ├── StoreUnavailable     cannot be opened, written or reached
-    │   └── StoreTooNew          written by a later version of this program
+    │   ├── StoreTooNew          written by a later version of this program
+    │   └── ClaimLost            a lease ran out, and another run has the filing
     └── RunNeedsAttention        the run ended with filings that failed
 
 The message comes first and says what was wrong and what to do next; context
@@ -118,7 +121,7 @@ class AnalystRejected(AnalystError):
 
 
 class AnswerRefused(AnalystError):
-    """The model, or its content filter, refused this filing."""
+    """The model, its content filter or the endpoint refused this filing."""
 
 
 class AnswerTruncated(AnalystError):
@@ -133,6 +136,10 @@ class BudgetReached(SecFilingsError):
     """The run's budget does not cover the worst case of the next call."""
 
 
+class TooManyFailures(SecFilingsError):
+    """So many filings in a row failed that the run stopped instead of failing them all."""
+
+
 class StoreError(SecFilingsError):
     """The store could not do what was asked; nothing was half done."""
 
@@ -143,6 +150,10 @@ class StoreUnavailable(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a later version of this program."""
+
+
+class ClaimLost(StoreError):
+    """This run's lease ran out, and another run has the filing."""
 
 
 class RunNeedsAttention(SecFilingsError):

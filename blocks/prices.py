@@ -1,7 +1,13 @@
-"""The price source block: fetches one table of last prices, over HTTP or from a file."""
+"""The price source block: fetches one table of last prices, over HTTP or from a file.
+
+A vendor's address may hold a key in its query. The query is sent and never
+told: httpx names the address it is given in its log and its errors, so it is
+given one without, and messages leave out what an answer repeats of it.
+"""
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -10,7 +16,7 @@ from typing import Literal
 import httpx
 import stamina
 from prefect.blocks.core import Block
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from blocks.errors import PriceSourceUnavailable, PriceTableUnreadable
 from blocks.models import utc_now
@@ -27,6 +33,7 @@ _SCREENER_HEADERS = {
 }
 _MOST_REDIRECTS = 3
 _LONGEST_WAIT_S = 60.0
+_SHORTEST_KEY = 8  # what is shorter, as in download=true, is a word and no secret
 
 
 class PriceSource(Block):
@@ -34,6 +41,8 @@ class PriceSource(Block):
 
     Holds no state beyond its settings, so threads may share one.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a location may hold a key
 
     _block_type_name = "Price Source"
     _block_type_slug = "price-source"
@@ -78,15 +87,16 @@ class PriceSource(Block):
         """
         if self.kind == "nasdaq":
             url = httpx.URL(self.location or NASDAQ_SCREENER)
-            body, _ = self._download(url, _SCREENER_HEADERS)
-            return read_screener(
-                body, fetched_at=utc_now(), source=f"Nasdaq screener at {url.host}"
-            )
+            with _query_untold(url):
+                body, _ = self._download(url, _SCREENER_HEADERS)
+                name = f"Nasdaq screener at {url.host}"
+                return read_screener(body, fetched_at=utc_now(), source=name)
         location = str(self.location)
         if "://" in location:
             url = httpx.URL(location)
-            body, written_at = self._download(url, _FILE_HEADERS)
-            return self._table(body, written_at, source=_shown(url))
+            with _query_untold(url):
+                body, written_at = self._download(url, _FILE_HEADERS)
+                return self._table(body, written_at, source=_shown(url))
         return self._table(*self._read(Path(location).expanduser()), source=location)
 
     def _table(self, body: bytes, written_at: datetime, source: str) -> PriceTable:
@@ -118,20 +128,21 @@ class PriceSource(Block):
                 f"The price source {_shown(url)} answered {status} "
                 f"{error.response.reason_phrase}. {_remedy(status)}",
                 subject=_shown(url),
-            ) from error
+            ) from None
         except httpx.RequestError as error:
             raise PriceSourceUnavailable(
                 f"The price source {_shown(url)} did not answer in {self.attempts} attempts of "
                 f"{self.timeout_s:g} s ({type(error).__name__}: {error}). "
                 "Check the address and the network; the next run tries again.",
                 subject=_shown(url),
-            ) from error
+            ) from None
 
     def _request(self, start: httpx.URL, headers: dict[str, str]) -> tuple[bytes, datetime]:
         url = start
         with httpx.Client(headers=headers, timeout=self.timeout_s) as client:
             for _ in range(_MOST_REDIRECTS + 1):
-                with client.stream("GET", url) as response:
+                whole = {"target": url.raw_path}  # with the query, for the server alone
+                with client.stream("GET", _shown(url), extensions=whole) as response:
                     if response.next_request is None:
                         response.raise_for_status()
                         return b"".join(self._chunks(response)), _written_at(response)
@@ -168,13 +179,28 @@ class PriceSource(Block):
 def _checked_address(location: str) -> httpx.URL:
     try:
         url = httpx.URL(location)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"location: not an address ({error})") from error
+    except httpx.InvalidURL:  # whose message may hold a part of a password
+        raise ValueError(
+            "location: not an address, write it like https://example.com/prices.csv"
+        ) from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError(f"location: {_shown(url)} is not an http(s) address")
     if url.userinfo:
         raise ValueError("location: leave user name and password out, it is shown in clear text")
     return url
+
+
+@contextmanager
+def _query_untold(url: httpx.URL) -> Iterator[None]:
+    """Leave the values of the address's query out of errors that quote an answer."""
+    try:
+        yield
+    except (PriceSourceUnavailable, PriceTableUnreadable) as error:
+        told = str(error)
+        as_sent = (pair.split("=", 1)[-1] for pair in url.query.decode("ascii").split("&"))
+        for part in (*as_sent, *url.params.values()):
+            told = told.replace(part, "...") if len(part) >= _SHORTEST_KEY else told
+        raise type(error)(told, subject=error.subject) from None
 
 
 def _shown(url: httpx.URL) -> str:

@@ -25,6 +25,12 @@ from blocks.models import Analysis, Catalyst, CatalystKind, Excerpt, Filing, Ris
 _MOST_CATALYSTS = 12
 _SUMMARY_CHARS = 1_200
 _QUOTE_CHARS = 600
+_MOST_PARTIES = 10
+_PARTY_BYTES = 90
+_PARTIES_BYTES = 950  # ten of them, and how many more there are
+_SHOWN_BYTES = 400
+_FACT_BYTES = 100
+_MOST_FACTS_BYTES = _PARTIES_BYTES + _SHOWN_BYTES + 5 * _FACT_BYTES + 400  # 400: what is around
 _TELLING_QUOTE_CHARS = 8  # anything shorter stands in every text
 
 SYSTEM_PROMPT = f"""\
@@ -98,23 +104,55 @@ STABLE_PART = SYSTEM_PROMPT + json.dumps(REPLY_SCHEMA)
 
 
 def question_of(filing: Filing, excerpt: Excerpt, *, period: date | None) -> str:
-    """The user message: the facts of the filing, one a line, then the delimited excerpt."""
-    filers = "; ".join(
-        f"{party.name} ({party.role})" if party.role else party.name for party in filing.parties
-    )
-    when = filing.accepted_at.isoformat() if filing.accepted_at else filing.filed_on
+    """The user message: the facts of the filing, one a line, then the delimited excerpt.
+
+    Facts are cut where they are endless: filings with 400 co-registrants exist.
+    """
     facts = {
         "Accession number": filing.accession,
-        "Form": filing.form,
-        "Items": ", ".join(filing.items),
-        "Filed by or about": filers,
-        "Accepted (UTC)" if filing.accepted_at else "Filed": when,
-        "Period": period,
-        "Shown": ", ".join(excerpt.parts),
+        "Form": _cut(filing.form, _FACT_BYTES),
+        "Items": _cut(", ".join(filing.items), _FACT_BYTES),
+        "Filed by or about": _parties_of(filing),
+        **_moment_of(filing),
+        "Period": str(period or ""),
+        "Shown": _cut(", ".join(excerpt.parts), _SHOWN_BYTES),
     }
-    lines = [f"{name}: {' '.join(str(value).split())}" for name, value in facts.items() if value]
+    lines = [f"{name}: {value}" for name, value in facts.items() if value]
     text = excerpt.text.replace("filing_text>", "filing text>")  # nothing inside can end it
     return "\n".join([*lines, "", "<filing_text>", text, "</filing_text>"])
+
+
+def most_prompt_tokens(excerpt: Excerpt) -> int:
+    """As many tokens as a model makes of the question about this excerpt at most.
+
+    The instructions are English prose and JSON, where three characters a token
+    are few. Of the facts no byte makes more than one token. The excerpt counts
+    twice: tokenisers that split numbers into digits need up to that for tables.
+    """
+    return len(STABLE_PART) // 3 + _MOST_FACTS_BYTES + 2 * excerpt.tokens
+
+
+def _parties_of(filing: Filing) -> str:
+    shown = [
+        _cut(f"{party.name} ({party.role})" if party.role else party.name, _PARTY_BYTES)
+        for party in filing.parties[:_MOST_PARTIES]
+    ]
+    more = len(filing.parties) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _moment_of(filing: Filing) -> dict[str, str]:
+    if filing.accepted_at:
+        return {"Accepted (UTC)": filing.accepted_at.isoformat()}
+    return {"Filed": str(filing.filed_on or "")}
+
+
+def _cut(value: str, most_bytes: int) -> str:
+    """White space folded, and no more UTF-8 bytes than so many."""
+    folded = " ".join(value.split()).encode()
+    if len(folded) <= most_bytes:
+        return folded.decode()
+    return folded[: most_bytes - 3].decode(errors="ignore") + "\u2026"
 
 
 def _known_kind(value: object) -> object:

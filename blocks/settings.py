@@ -5,8 +5,9 @@ parameter; these are the switches that turn a stage off or set its default, and
 every run's report shows them.
 """
 
+from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,12 +16,19 @@ from blocks.errors import ConfigurationError
 
 
 def _none_if_off(value: object) -> object:
-    """Read an empty value or 0 as "off", as every switch here promises."""
-    return None if str(value).strip() in {"", "0", "0.0"} else value
+    """Read an empty value or any way to write 0 as "off", as every switch here promises."""
+    text = str(value).strip()
+    with suppress(ValueError):
+        return None if not text or float(text) == 0 else value
+    return value
 
 
-Positive = Annotated[float, Field(gt=0)]
-OrOff = Annotated[Positive | None, BeforeValidator(_none_if_off)]
+LONGEST_DAYS: Final = 36_525  # a hundred years; a longer wait is a slip of the pen
+
+Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, le=24 * LONGEST_DAYS, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=LONGEST_DAYS, allow_inf_nan=False)]
+OffIfZero = BeforeValidator(_none_if_off)
 
 
 class Settings(BaseSettings):
@@ -31,7 +39,7 @@ class Settings(BaseSettings):
     feature_sec_llm_cache: bool = Field(
         True, description="keep paid answers in Prefect's task cache and reuse them"
     )
-    sec_llm_cache_ttl_hours: OrOff = Field(
+    sec_llm_cache_ttl_hours: Annotated[Hours | None, OffIfZero] = Field(
         None, description="hours until a kept answer expires; 0 or unset: never"
     )
     seen_store_enabled: bool = Field(True, description="skip filings that have an outcome")
@@ -41,14 +49,14 @@ class Settings(BaseSettings):
     seen_store_cache_size: int = Field(
         100_000, ge=1, description="accession numbers the LRU holds"
     )
-    seen_ttl_days: OrOff = Field(
+    seen_ttl_days: Annotated[Days | None, OffIfZero] = Field(
         None, description="days after which an outcome no longer counts as seen; 0: never"
     )
     sec_price_filter_enabled: bool = Field(True, description="filter by price before enriching")
-    price_ceiling: OrOff = Field(
+    price_ceiling: Annotated[Usd | None, OffIfZero] = Field(
         10.0, description="highest price in USD that is enriched; 0: no ceiling"
     )
-    price_floor: OrOff = Field(
+    price_floor: Annotated[Usd | None, OffIfZero] = Field(
         None, description="lowest price in USD that is enriched; 0 or unset: no floor"
     )
     sec_llm_max_concurrent: int = Field(
@@ -96,3 +104,20 @@ class Settings(BaseSettings):
             )
             if not getattr(self, name)
         )
+
+    def shown(self) -> dict[str, str]:
+        """Every switch by its environment name with the value that holds, for the report.
+
+        A bound that is not set reads ``off``, a duration ``never expires``;
+        durations are in the unit of the name.
+        """
+        return {name.upper(): _shown(name, value) for name, value in self}
+
+
+def _shown(name: str, value: bool | float | None) -> str:  # noqa: FBT001 - a switch's own value
+    if value is None:
+        return "never expires" if "ttl" in name else "off"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    number = f"{value:.15g}"
+    return f"${number}" if name.startswith("price_") else number

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 import blocks.store_ledger as ledger
 import blocks.store_sql as sql
 from blocks.errors import ConfigurationError, ParameterError
-from blocks.models import Answer, Failure, Filing, FoundBy, Outcome, accession_key, utc_now
+from blocks.models import Answer, Failure, Filing, Outcome, accession_key, utc_now
 from blocks.store_memory import SeenMemory
 from blocks.store_values import Claim, Lookup, Parked, Recorded
 from blocks.store_windows import Transaction, Window, window_for
@@ -110,15 +110,14 @@ class SeenStore(Block):
         self._remember(done)
         return Lookup(done=ledger.names_of(known | done.keys()), open=ledger.names_of(unfinished))
 
-    def claim(  # noqa: PLR0913 - the terms are keywords, for the caller to read
+    def claim(
         self,
         filings: Sequence[Filing],
         *,
         owner: str,
         lease_s: int,
         refresh: bool = False,
-        backlog: FoundBy | None = None,
-        backlog_forms: frozenset[str] | None = None,
+        backlog: bool = False,
     ) -> Claim:
         """Lease to ``owner`` what nobody has finished or holds.
 
@@ -132,16 +131,16 @@ class SeenStore(Block):
             owner: the flow run's id.
             lease_s: seconds after which others may take what is not recorded.
             refresh: claim also what has an outcome, except one of this owner's.
-            backlog: claim also unfinished filings first found this way, whether
-                or not they are among ``filings``.
-            backlog_forms: of exactly these forms; None: of all.
+            backlog: claim also what other runs left unfinished, whether or not it
+                is among ``filings``: all that the feed showed, and of what indexes
+                and lists named the filings that were begun.
         """
         wanted: dict[int, Filing] = {}
         for filing in filings:
             wanted.setdefault(accession_key(filing.accession), filing)
-        if not wanted and backlog is None:
+        if not wanted and not backlog:
             return Claim()
-        terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog, backlog_forms)
+        terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog)
         with self._transaction(writes=True) as transaction:
             return ledger.claim(transaction, wanted, terms)
 
@@ -220,7 +219,8 @@ class SeenStore(Block):
 
 
 def _url(connector: SqlAlchemyConnector) -> URL:
-    # the connector keeps its own rendering private; its engine must not be made, see store-facts
+    # the connector keeps its own rendering private, and is never asked for its engine: a pooled
+    # one would hold DuckDB's file lock between windows
     info = connector.connection_info
     return info.create_url() if isinstance(info, ConnectionComponents) else make_url(info)
 

@@ -12,7 +12,6 @@ from blocks.models import (
     Claimed,
     Failure,
     Filing,
-    FoundBy,
     Outcome,
     accession_key,
     accession_of,
@@ -39,8 +38,7 @@ class Terms(NamedTuple):
     lease_s: int
     refresh: bool = False
     ttl: timedelta | None = None
-    backlog: FoundBy | None = None
-    backlog_forms: frozenset[str] | None = None
+    backlog: bool = False
 
 
 @contextmanager
@@ -95,7 +93,6 @@ def claim(transaction: Transaction, filings: Mapping[int, Filing], terms: Terms)
         terms.refresh,
         terms.ttl and terms.ttl.total_seconds(),
         terms.backlog,
-        None if terms.backlog_forms is None else sorted(terms.backlog_forms),
     )
     granted = {key: _claimed(filings.get(key), attempts, kept) for key, attempts, kept in rows}
     refused = filings.keys() - granted.keys()

@@ -17,13 +17,13 @@ class Mark(NamedTuple):
 
 
 def filing_columns(filings: Mapping[int, Filing]) -> Columns:
-    """Key, found_by, form, filing."""
+    """Key, found_by, filing."""
     return _transposed(
         [
-            (key, filing.found_by.value, filing.form, filing.model_dump_json())
+            (key, filing.found_by.value, filing.model_dump_json())
             for key, filing in filings.items()
         ],
-        width=4,
+        width=3,
     )
 
 

@@ -30,7 +30,6 @@ CREATE TABLE seen (
   done_by TEXT,                -- the run that stored it
   attempts SMALLINT NOT NULL,  -- claims since the latest outcome
   found_by TEXT NOT NULL,
-  form TEXT NOT NULL,
   filing TEXT                  -- JSON, kept until the outcome is stored
 )"""
 _OUTCOME: LiteralString = """

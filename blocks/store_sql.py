@@ -15,26 +15,27 @@ SELECT k, done_at,
     OR done_at >= now() - $2::double precision * INTERVAL '1 second')
 FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
 
-# $1-$4 keys with their found_by, form and filing; $5 owner; $6 lease in seconds;
-# $7 whether outcomes of other owners are claimed anew; $8 seconds an outcome counts;
-# $9 whose unfinished filings are taken along (null: nobody's), $10 of which forms (null: all)
+# $1-$3 keys with their found_by and filing; $4 owner; $5 lease in seconds; $6 whether outcomes
+# of other owners are claimed anew; $7 seconds an outcome counts; $8 whether unfinished filings
+# are taken along
 # -> key, attempts, filing
+#
+# What an index or a list named and no run has begun (no attempt) is left to whoever named it:
+# a backfill that reached its budget must not go on at the live path's expense.
 #
 # Ordered by key, so that overlapping claims meet in one order. A filing is null exactly where
 # nothing was claimed since the latest outcome: counting starts again there. The run that holds
 # a claim gets it again uncounted.
 CLAIM: LiteralString = """
-INSERT INTO seen (k, owner, lease_until, attempts, found_by, form, filing)
+INSERT INTO seen (k, owner, lease_until, attempts, found_by, filing)
 WITH candidate AS (
-  SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by,
-    unnest($3::text[]) AS form, unnest($4::text[]) AS filing
+  SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by, unnest($3::text[]) AS filing
   UNION ALL
-  SELECT k, found_by, form, filing FROM seen
-  WHERE done_at IS NULL AND found_by = $9::text
-    AND ($10::text[] IS NULL OR form IN (SELECT unnest($10::text[])))
+  SELECT k, found_by, filing FROM seen
+  WHERE $8::boolean AND done_at IS NULL AND (found_by = 'feed' OR attempts > 0)
     AND k NOT IN (SELECT unnest($1::bigint[]))
 )
-SELECT k, $5::text, now() + $6::int * INTERVAL '1 second', 1, found_by, form, filing
+SELECT k, $4::text, now() + $5::int * INTERVAL '1 second', 1, found_by, filing
 FROM candidate ORDER BY k
 ON CONFLICT (k) DO UPDATE SET
   owner = excluded.owner,
@@ -46,8 +47,8 @@ ON CONFLICT (k) DO UPDATE SET
   filing = coalesce(seen.filing, excluded.filing)
 WHERE (seen.owner IS NULL OR seen.owner = excluded.owner OR seen.lease_until < now())
   AND (seen.done_at IS NULL
-    OR ($7::boolean AND seen.done_by <> excluded.owner)
-    OR seen.done_at < now() - $8::double precision * INTERVAL '1 second')
+    OR ($6::boolean AND seen.done_by <> excluded.owner)
+    OR seen.done_at < now() - $7::double precision * INTERVAL '1 second')
 RETURNING k, attempts, filing"""
 
 # $1 keys, $2 owner, $3 lease in seconds

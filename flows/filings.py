@@ -22,7 +22,7 @@ from flows.enrichment import Enrichment
 from flows.funnel import draw_funnel
 from flows.progress import Progress
 from flows.rooms import Rooms
-from tasks.dedup import claim_unseen, park_worn_out
+from tasks.dedup import claim_unseen, triage
 from tasks.fetch import Fetched, fetch_filings
 from tasks.passing import as_is
 from tasks.price_filter import PriceRule, filter_by_price
@@ -118,6 +118,14 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     )
     run_id = str(flow_run.get_id())
     with Rooms.opened(profile, settings) as rooms:
+        work = Enrichment(
+            rooms.bench(run_id, excerpt_tokens, budget_usd),
+            rooms.answers,
+            settings,
+            concurrency=concurrency or settings.sec_llm_max_concurrent,
+            refresh=refresh,
+        )
+        work.check()
         fetched = Fetched.model_validate(
             fetch_filings.with_options(result_storage=rooms.answers)(
                 plan, as_is(rooms.edgar), as_is(rooms.store), today
@@ -131,19 +139,17 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
             lease_s=lease_s,
             refresh=refresh,
         )
-        progress = Progress(rooms.store, claim, owner=run_id, lease_s=lease_s)
-        work = Enrichment(
-            rooms.bench(run_id, excerpt_tokens, budget_usd),
-            rooms.answers,
-            settings,
-            concurrency=concurrency or settings.sec_llm_max_concurrent,
-            refresh=refresh,
+        progress = Progress(
+            rooms.store, claim, owner=run_id, lease_s=lease_s, gone=work.bench.gone
         )
         with progress.leases_kept():
-            fresh, worn_out = park_worn_out(claim.granted, rooms.max_attempts)
-            decisions = _decide(fresh, rooms, rule)
-            progress.record((*worn_out, *rejected(fresh, decisions)))
-            for chunk in work.chunks(survivors(fresh, decisions)):
+            sorted_out = triage(claim.granted, rooms.max_attempts)
+            to_decide = (*sorted_out.fresh, *sorted_out.suspects)
+            decisions = _decide(to_decide, rooms, rule)
+            progress.record((*sorted_out.worn_out, *rejected(to_decide, decisions)))
+            for chunk in work.chunks(
+                survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
+            ):
                 progress.record(*work.enrich(chunk, decisions))
 
         funnel = draw_funnel(source, fetched, progress, work, rooms)
@@ -152,8 +158,8 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         )
     if funnel.needs_attention:
         raise RunNeedsAttention(
-            f"{funnel.summary}. Artifact funnel-{source} has the errors; retrying this run, "
-            "or the next one, works on the failed filings alone"
+            f"{funnel.summary}. {funnel.stopped_by} Artifact funnel-{source} has the errors. A "
+            "retry of this run works on what failed alone; so does the next rss run by itself"
         )
     return Completed(message=funnel.summary, data=funnel.model_dump(mode="json"))
 

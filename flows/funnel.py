@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from blocks.errors import AnalystRejected, EdgarBlocked
+from blocks.errors import BudgetReached
 from blocks.models import OutcomeStatus, Verdict
 from flows.enrichment import Enrichment
 from flows.progress import Progress
@@ -48,8 +48,10 @@ def draw_funnel(
         unpriced_calls=bench.tally.unpriced_calls,
         saved_usd=_saved_usd(progress, rooms),
         switched_off=work.settings.switched_off(),
+        switches=work.settings.shown(),
         stopped_by=str(bench.brake.reason or ""),
-        closed_door=isinstance(bench.brake.reason, AnalystRejected | EdgarBlocked),
+        closed_door=not isinstance(bench.brake.reason, BudgetReached | None),
+        unread_days=fetched.unread_days,
         notes=fetched.notes,
     )
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from prefect.logging import get_logger
 
 from blocks.errors import StoreError
-from blocks.models import Failure, Outcome
+from blocks.models import Failure, Outcome, OutcomeStatus
 from blocks.store import SeenStore
 from blocks.store_values import Claim
 from tasks.passing import as_is
@@ -21,15 +21,25 @@ logger = get_logger(__name__)
 class Progress:
     """The claims of one run, and the outcomes and failures that end them.
 
-    ``store`` None: the seen store is switched off, so nothing is leased.
+    ``store`` None: the seen store is switched off, so nothing is leased. ``gone``
+    is told which claims turn out to be another run's.
     """
 
-    def __init__(self, store: SeenStore | None, claim: Claim, *, owner: str, lease_s: int) -> None:
+    def __init__(
+        self,
+        store: SeenStore | None,
+        claim: Claim,
+        *,
+        owner: str,
+        lease_s: int,
+        gone: set[str],
+    ) -> None:
         self.claim = claim
         self.outcomes: list[Outcome] = []
         self.failures: list[Failure] = []
         self.parked: set[str] = set()
         self.lost: set[str] = set()
+        self._gone = gone
         self._store = store
         self._owner = owner
         self._lease_s = lease_s
@@ -47,6 +57,11 @@ class Progress:
         )
         self.lost |= written.lost
         self.parked |= written.parked
+        self.parked |= {
+            one.filing.accession
+            for one in ended
+            if one.status is OutcomeStatus.PARKED and one.filing.accession in written.stored
+        }
         self.outcomes += [one for one in ended if one.filing.accession not in written.lost]
         self.failures += [one for one in failed if one.filing.accession not in written.lost]
 
@@ -79,8 +94,10 @@ class Progress:
 
     def _renew(self, store: SeenStore, over: threading.Event) -> None:
         while not over.wait(self._lease_s / _RENEWALS_PER_LEASE):
+            held = self.open_claims()
             try:
-                store.renew(self.open_claims(), owner=self._owner, lease_s=self._lease_s)
+                ours = store.renew(held, owner=self._owner, lease_s=self._lease_s)
+                self._gone |= set(held) - ours
             except StoreError as error:
                 logger.warning("leases not renewed, trying again before they run out: %s", error)
 

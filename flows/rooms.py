@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Self, TypeVar, cast
 
 from prefect.blocks.core import Block
+from pydantic import ValidationError
 
 from blocks.analyst import Analyst
 from blocks.answers import AnswerFolder
 from blocks.budget import Budget
 from blocks.edgar import EdgarClient
-from blocks.errors import ConfigurationError
+from blocks.errors import ConfigurationError, ParameterError
 from blocks.prices import PriceSource
 from blocks.settings import Settings
 from blocks.store import SeenStore
-from tasks.enrich import Bench
+from tasks.bench import Bench
 
 BlockT = TypeVar("BlockT", bound=Block)
 
@@ -38,7 +39,6 @@ class Rooms:
 
         Raises:
             ConfigurationError: one is missing or holds a bad value; names it and the remedy.
-            AnswerCacheUnusable: answers could not be kept, so none may be bought.
         """
         rooms = cls(
             edgar=_load(EdgarClient, profile),
@@ -47,12 +47,9 @@ class Rooms:
             answers=_load(AnswerFolder, profile),
             store=_store(profile, settings) if settings.seen_store_enabled else None,
         )
-        if settings.feature_sec_llm_cache:
-            rooms.answers.probe()
         with ExitStack() as closing:
-            for room in (rooms.edgar, rooms.analyst):
-                if room is not None:
-                    closing.callback(room.close)
+            closing.callback(rooms.edgar.close)
+            closing.callback(rooms.analyst.close)
             yield rooms
 
     @property
@@ -61,7 +58,18 @@ class Rooms:
         return math.inf if self.store is None else self.store.max_attempts
 
     def bench(self, run_id: str, excerpt_tokens: int, budget_usd: float | None) -> Bench:
-        """Lay out what every enrichment of the run shares."""
+        """Lay out what every enrichment of the run shares.
+
+        Raises:
+            ParameterError: a budget that could not be kept.
+        """
+        if budget_usd is not None and not self.analyst.knows_its_price:
+            raise ParameterError(
+                f"parameter budget_usd: the price of {self.analyst.name} at this address is not "
+                "known, so no budget can be kept; say whose prices hold in the analyst block "
+                "(price_provider), or leave the budget empty",
+                subject="budget_usd",
+            )
         return Bench(
             edgar=self.edgar,
             analyst=self.analyst,
@@ -89,9 +97,18 @@ def _load(kind: type[BlockT], profile: str) -> BlockT:
     name = f"{kind.get_block_type_slug()}/{profile}"
     try:
         return cast("BlockT", kind.load(profile))
-    except ValueError as error:  # Prefect's "unable to find", and pydantic's refusals
+    except (ValueError, RuntimeError) as error:  # Prefect: no such document; one that is refused
         raise ConfigurationError(
-            f"block {name} cannot be used: {error}. `make up` creates the blocks of profile "
-            "'default'; create or correct this one on the Blocks page of the Prefect UI",
+            f"block {name} cannot be used: {_without_values(error)}. `make up` creates the "
+            "blocks of profile 'default'; create or correct this one on the Blocks page of the "
+            "Prefect UI",
             subject=name,
-        ) from error
+        ) from None  # pydantic's own message shows values, secrets among them
+
+
+def _without_values(error: Exception) -> str:
+    refusal = error.__cause__
+    if not isinstance(refusal, ValidationError):
+        return str(error)
+    first = refusal.errors(include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

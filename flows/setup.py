@@ -8,9 +8,11 @@ exists keeps every field whose variable is not set.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -18,7 +20,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect_sqlalchemy import ConnectionComponents, SqlAlchemyConnector
 from pydantic import SecretStr, ValidationError
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from blocks.analyst import Analyst
@@ -36,6 +38,28 @@ DEPLOYMENTS: Final = ("sec_filings/rss", "sec_filings/batch")
 BlockT = TypeVar("BlockT", bound=Block)
 Environment = Mapping[str, str]
 
+# which field of which block document a variable seeds
+VARIABLES: Final[Mapping[type[Block], Mapping[str, str]]] = {
+    EdgarClient: {"user_agent": "SEC_USER_AGENT", "base_url": "SEC_BASE_URL"},
+    PriceSource: {"location": "SEC_PRICES"},
+    Analyst: {
+        "api_key": "OPENAI_API_KEY",
+        "base_url": "OPENAI_BASE_URL",
+        "model": "SEC_LLM_MODEL",
+        "price_provider": "SEC_LLM_PRICES_OF",
+    },
+}
+_STORE_VARIABLES: Final = {"connection_info": "SEC_STORE_URL"}
+
+
+@dataclass(frozen=True)
+class Draft(Generic[BlockT]):
+    """A block document to be, checked; ``is_new`` False: it is on the server as it is here."""
+
+    block: BlockT
+    name: str
+    is_new: bool
+
 
 def main() -> int:
     """Set the server up and say what was done; 1 and a message where that failed."""
@@ -43,7 +67,8 @@ def main() -> int:
         with get_client(sync_client=True) as client:
             create_pool(client)
             put_blocks(os.environ)
-            deploy()
+            with pauses_kept(client):
+                deploy()
             check_deployments(client)
     except SecFilingsError as error:
         print(error, file=sys.stderr)
@@ -60,36 +85,32 @@ def create_pool(client: SyncPrefectClient) -> None:
 
 
 def put_blocks(environment: Environment) -> None:
-    """Create or amend the block documents of profile ``default``.
+    """Create or amend the block documents of profile ``default``, all or none.
 
     Raises:
         ConfigurationError: a value is missing or refused; names variable and remedy.
     """
-    state = Path(environment["SEC_STATE"])
-    for kind, fields in seeds(environment).items():
-        _put(kind, PROFILE, fields)
-    _put(AnswerFolder, PROFILE, {}, {"basepath": str(state / "answers")})
-    connection = connection_of(environment.get("SEC_STORE_URL"), state)
-    connector = _put(SqlAlchemyConnector, STORE_CONNECTOR, *connection)
-    _put(SeenStore, PROFILE, {}, {"connector": connector})
+    state, store_url = Path(environment["SEC_STATE"]), environment.get("SEC_STORE_URL")
+    drafts = [_draft(kind, PROFILE, fields) for kind, fields in seeds(environment).items()]
+    folder = {"basepath": str(state / "answers")}
+    drafts.append(_draft(AnswerFolder, PROFILE, {}, folder))
+    connector = _draft(SqlAlchemyConnector, STORE_CONNECTOR, *connection_of(store_url, state))
+    connected = {"connector": connector.block}
+    store = _draft(SeenStore, PROFILE, connected if store_url else {}, connected)
+    for draft in (*drafts, connector, store):
+        if draft.is_new:
+            draft.block.save(draft.name, overwrite=True)
 
 
 def seeds(environment: Environment) -> dict[type[Block], dict[str, Any]]:
     """Block fields as the environment gives them; a variable not set gives none."""
-    key = environment.get("OPENAI_API_KEY")
-    prices = environment.get("SEC_PRICES")
-    return {
-        EdgarClient: _given(
-            user_agent=environment.get("SEC_USER_AGENT"), base_url=environment.get("SEC_BASE_URL")
-        ),
-        PriceSource: _given(kind="file" if prices else None, location=prices),
-        Analyst: _given(
-            api_key=SecretStr(key) if key else None,
-            base_url=environment.get("OPENAI_BASE_URL"),
-            model=environment.get("SEC_LLM_MODEL"),
-            price_provider=environment.get("SEC_LLM_PRICES_OF"),
-        ),
+    given = {
+        kind: {field: environment[name] for field, name in names.items() if environment.get(name)}
+        for kind, names in VARIABLES.items()
     }
+    if given[PriceSource]:
+        given[PriceSource]["kind"] = "file"
+    return given
 
 
 def connection_of(url: str | None, state: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -104,23 +125,24 @@ def connection_of(url: str | None, state: Path) -> tuple[dict[str, Any], dict[st
     if not url:
         return {}, {"connection_info": f"duckdb:///{state / 'store.duckdb'}"}
     try:
-        parts = make_url(url)
-    except ArgumentError as error:
+        return {"connection_info": _components(make_url(url))}, {}
+    except (ArgumentError, ValueError) as error:
         raise ConfigurationError(
             "SEC_STORE_URL is not a URL; write duckdb:////folder/store.duckdb or "
             "postgresql+psycopg://user:password@host/database",
             subject="SEC_STORE_URL",
         ) from error
-    components = ConnectionComponents(
-        driver=parts.drivername,
-        username=parts.username,
-        password=SecretStr(str(parts.password)) if parts.password else None,
-        host=parts.host,
-        port=parts.port,
-        database=parts.database,
-        query={key: str(value) for key, value in parts.query.items()} or None,
-    )
-    return {"connection_info": components}, {}
+
+
+@contextmanager
+def pauses_kept(client: SyncPrefectClient) -> Iterator[None]:
+    """Pause again afterwards the deployments that are paused now, as every deploy resumes them."""
+    paused = [one.id for one in client.read_deployments() if one.paused]
+    try:
+        yield
+    finally:
+        for deployment_id in paused:
+            client.pause_deployment(deployment_id)
 
 
 def deploy() -> None:
@@ -161,44 +183,71 @@ def check_deployments(client: SyncPrefectClient) -> None:
             )
 
 
-def _put(
+def _components(url: URL) -> ConnectionComponents:
+    return ConnectionComponents(
+        driver=url.drivername,
+        username=url.username,
+        password=SecretStr(str(url.password)) if url.password else None,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query=cast("dict[str, str]", dict(url.query)) or None,
+    )
+
+
+def _draft(
     kind: type[BlockT],
     name: str,
     amended: Mapping[str, Any],
     defaults: Mapping[str, Any] | None = None,
-) -> BlockT:
-    """Create a document from defaults and amendments, or amend the one that exists."""
-    slug = f"{kind.get_block_type_slug()}/{name}"
-    try:
-        existing = cast("BlockT", kind.load(name))
-    except ValueError:  # Prefect's way to say that there is none
-        known = dict(defaults or {})
-    else:
-        if not amended:
-            return existing
-        known = _fields_of(existing)
+) -> Draft[BlockT]:
+    """Draw a document up from defaults and amendments, or amend the one that exists."""
+    existing = _existing(kind, name)
+    if existing is not None and not amended:
+        return Draft(existing, name, is_new=False)
+    known = dict(defaults or {}) if existing is None else _fields_of(existing)
     try:
         block = kind(**(known | dict(amended)))
     except (ValidationError, SecFilingsError) as error:
-        raise ConfigurationError(f"block {slug}: {_reason(error)}", subject=slug) from error
-    block.save(name, overwrite=True)
-    return block
+        raise _refusal(kind, name, error) from None  # pydantic's own message shows values
+    return Draft(block, name, is_new=True)
+
+
+def _existing(kind: type[BlockT], name: str) -> BlockT | None:
+    """The document as it is on the server; one that cannot be used is not taken for none."""
+    try:
+        return cast("BlockT", kind.load(name))
+    except (SecFilingsError, RuntimeError) as error:  # RuntimeError: Prefect's, from pydantic's
+        slug = f"{kind.get_block_type_slug()}/{name}"
+        raise ConfigurationError(
+            f"block {slug} on the server: {_reason(error.__cause__ or error)[1]}. Correct it on "
+            "the Blocks page of the Prefect UI, or delete it there to have it made anew",
+            subject=slug,
+        ) from None  # pydantic's own message shows values, secrets among them
+    except ValueError:  # Prefect's way to say that there is none
+        return None
 
 
 def _fields_of(block: Block) -> dict[str, Any]:
     return {name: getattr(block, name) for name in type(block).model_fields}
 
 
-def _reason(error: Exception) -> str:
+def _refusal(kind: type[Block], name: str, error: Exception) -> ConfigurationError:
+    """Say which variable to correct, or which block where the value is not from a variable."""
+    slug = f"{kind.get_block_type_slug()}/{name}"
+    field, reason = _reason(error)
+    names = VARIABLES.get(kind, _STORE_VARIABLES)
+    variable = names.get(field) or " or ".join(names.values())
+    return ConfigurationError(f"{variable} (block {slug}): {reason}", subject=variable)
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
+    """The field at fault, empty where it is several, and what is wrong with it."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return str(getattr(error, "subject", "")), str(error)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
-    return f"{field}: {first['msg']}"
-
-
-def _given(**fields: object) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None and value != ""}
+    return field, f"{field} {first['msg'].removeprefix('Value error, ')}".strip()
 
 
 if __name__ == "__main__":

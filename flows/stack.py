@@ -61,7 +61,7 @@ class Stack:
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",  # a run started by hand waits no longer
             "DO_NOT_TRACK": "1",
             "SEC_STATE": str(self.state),
             **self._extra,

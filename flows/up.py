@@ -49,6 +49,7 @@ def up(stack: Stack) -> int:
             )
         print("Starting Prefect's server ...", flush=True)
         stack.start_server()
+        stack.run("flows.dead_runs")
         stack.run("flows.setup")
         worker = stack.start_worker()
         print(_welcome(stack), flush=True)

@@ -100,7 +100,7 @@ def play(demo: Demo) -> None:
 def conclude(demo: Demo) -> None:
     """Print the funnels, the analyses, and what was not paid again."""
     say("\nFunnel of each run (filings)\n")
-    header = ("run", *SHOWN_STAGES, "calls")
+    header = ("run", *(stage.removesuffix(" by price") for stage in SHOWN_STAGES), "calls")
     rows = [
         (title.split(",")[0].split(" over")[0], *(counts.get(s, 0) for s in SHOWN_STAGES), calls)
         for title, counts, calls in demo.funnels

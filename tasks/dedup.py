@@ -1,11 +1,12 @@
 """dedup: lease the filings nobody has finished, in one statement for the whole frame."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.models import Claimed, Filing, FoundBy, Outcome, OutcomeStatus
+from blocks.models import Claimed, Filing, Outcome, OutcomeStatus
 from blocks.plan import FeedPlan, FetchPlan
 from blocks.store import SeenStore
 from blocks.store_values import Claim
@@ -23,39 +24,47 @@ def claim_unseen(  # noqa: PLR0913 - one claim, each part named
 ) -> Claim:
     """Claim what has no outcome yet; with the store switched off, everything.
 
-    A run on the live feed also takes up what an earlier one left unfinished,
-    since the feed may have scrolled past it.
+    A run on the live feed also takes up what earlier runs left unfinished, since
+    the feed may have scrolled past it.
     """
     if store is None:
         granted = tuple(Claimed(filing=filing, attempts=1) for filing in filings)
         return Claim(granted=granted, done=frozenset(), held=frozenset())
-    live = isinstance(plan, FeedPlan)
-    return store.claim(
-        filings,
-        owner=owner,
-        lease_s=lease_s,
-        refresh=refresh,
-        backlog=FoundBy.FEED if live else None,
-        backlog_forms=plan.forms if isinstance(plan, FeedPlan) else None,
-    )
+    backlog = isinstance(plan, FeedPlan)
+    return store.claim(filings, owner=owner, lease_s=lease_s, refresh=refresh, backlog=backlog)
 
 
-def park_worn_out(
-    granted: Sequence[Claimed], max_attempts: float
-) -> tuple[tuple[Filing, ...], tuple[Outcome, ...]]:
-    """Split claims into filings to work on and outcomes for those that wear runs out.
+class Triage(NamedTuple):
+    """Claims sorted by how often runs have ended without an outcome for them.
 
-    A filing that kills every process that touches it never records a failure;
-    only its count of claims tells.
+    ``suspects`` are worked on last and one by one: each may be what ended those
+    runs. ``worn_out`` have had as many chances alone as they had in company.
     """
-    fresh = tuple(claim.filing for claim in granted if claim.attempts <= max_attempts)
-    parked = tuple(
-        Outcome(
-            filing=claim.filing,
-            status=OutcomeStatus.PARKED,
-            reason=f"claimed {claim.attempts - 1} times by runs that ended without an outcome",
-        )
-        for claim in granted
-        if claim.attempts > max_attempts
+
+    fresh: tuple[Filing, ...]
+    suspects: tuple[Filing, ...]
+    worn_out: tuple[Outcome, ...]
+
+
+def triage(granted: Sequence[Claimed], max_attempts: float) -> Triage:
+    """Tell filings to work on from those that may be killing the process that does.
+
+    A filing that kills its process never records a failure; only its count of
+    claims tells. That count alone parks nothing: a machine that loses power
+    three times leaves innocent filings with it.
+    """
+    return Triage(
+        fresh=tuple(one.filing for one in granted if one.attempts <= max_attempts),
+        suspects=tuple(
+            one.filing for one in granted if max_attempts < one.attempts <= 2 * max_attempts
+        ),
+        worn_out=tuple(_parked(one) for one in granted if one.attempts > 2 * max_attempts),
     )
-    return fresh, parked
+
+
+def _parked(claim: Claimed) -> Outcome:
+    return Outcome(
+        filing=claim.filing,
+        status=OutcomeStatus.PARKED,
+        reason=f"claimed {claim.attempts - 1} times by runs that ended without an outcome for it",
+    )

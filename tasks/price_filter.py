@@ -51,7 +51,11 @@ def decide(
     A company's price is that of its first priced ticker in SEC's order, in
     which common stock stands before preferreds, units and warrants. A filing
     about several issuers passes if any of them is in range, and its decision
-    names the first such; otherwise its first issuer decides.
+    names the first such. Otherwise its first issuer decides; but where EDGAR
+    gives no roles, as in the indexes, every party counts as an issuer, and a
+    fund that reports on a small company stands beside it. There the first
+    party without a price decides, if there is one: the filing may be about it,
+    and a price that is not known must not reject by another's.
 
     Args:
         filings: The filings, in any order.
@@ -80,9 +84,12 @@ def filter_by_price(
 
 
 def _issuers(filings: Sequence[Filing]) -> DataFrame:
-    """A row per filing and issuer: ``accession``, ``cik``, ``issuer`` (from 1), ``of_issuers``."""
-    rows = [(filing.accession, party.cik) for filing in filings for party in filing.issuers]
-    frame = DataFrame(rows, columns=["accession", "cik"]).drop_duplicates(ignore_index=True)
+    """A row per filing and issuer: ``accession, cik, role, issuer`` (from 1), ``of_issuers``."""
+    rows = [
+        (filing.accession, party.cik, party.role) for filing in filings for party in filing.issuers
+    ]
+    frame = DataFrame(rows, columns=["accession", "cik", "role"])
+    frame = frame.drop_duplicates(["accession", "cik"], ignore_index=True)
     in_filing = frame.groupby("accession", sort=False)["cik"]
     frame["issuer"] = in_filing.cumcount() + 1
     frame["of_issuers"] = in_filing.transform("size")
@@ -119,11 +126,11 @@ def _verdicts(prices_usd: Series, rule: PriceRule) -> Series:
 
 
 def _deciding(parties: DataFrame) -> DataFrame:
-    """The one row of each filing that decides: its first issuer in range, else its first.
-
-    What is not known is None in it.
-    """
-    order = parties["verdict"].ne(Verdict.WITHIN_RANGE).sort_values(kind="stable").index
+    """The one row of each filing that decides, see :func:`decide`; None is what is not known."""
+    in_range = parties["verdict"].eq(Verdict.WITHIN_RANGE)
+    perhaps_the_subject = parties["role"].eq("") & parties["price_usd"].isna()
+    rank = Series(np.select([in_range, perhaps_the_subject], [0, 1], 2), index=parties.index)
+    order = rank.sort_values(kind="stable").index
     chosen = parties.loc[order].drop_duplicates("accession").sort_index()
     return chosen.astype("object").where(chosen.notna(), None)
 

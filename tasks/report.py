@@ -1,6 +1,8 @@
 """report: what a run did, as artifacts and events that a person reads in the UI."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from prefect import task
@@ -11,7 +13,8 @@ from prefect.events import emit_event
 from blocks.models import Failure, Filing, Outcome, OutcomeStatus, Usage, Value
 
 _SHOWN_FAILURES: Final = 50
-_MESSAGE_CHARS: Final = 300
+_MESSAGE_CHARS: Final = 500
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|])")
 
 
 class Funnel(Value):
@@ -20,7 +23,8 @@ class Funnel(Value):
     ``spent_usd`` counts calls whose price is known; ``unpriced_calls`` the others.
     ``saved_usd`` is what the answers of known and cached filings cost when bought.
     ``stopped_by`` says why a run left filings untouched; ``closed_door`` that this
-    was a refusal a person must mend, not the run's own budget.
+    was a refusal a person must mend, not the run's own budget. ``unread_days`` have
+    an index that could not be read.
     """
 
     source: str
@@ -46,14 +50,16 @@ class Funnel(Value):
     unpriced_calls: int
     saved_usd: float
     switched_off: tuple[str, ...]
+    switches: Mapping[str, str]
     stopped_by: str = ""
     closed_door: bool = False
+    unread_days: tuple[date, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person should look: a filing failed, or the run met a closed door."""
-        return bool(self.failed or self.parked or self.closed_door)
+        """Whether a person should look: filings failed, a door was closed, a day not read."""
+        return bool(self.failed or self.parked or self.closed_door or self.unread_days)
 
     @property
     def calls_not_made(self) -> int:
@@ -89,6 +95,8 @@ def funnel_markdown(funnel: Funnel, failures: Sequence[Failure] = ()) -> str:
     ]
     if failures:
         sections.append(_failures(failures))
+    switches = (f"{name}={value}" for name, value in funnel.switches.items())
+    sections.append("Switches: " + ", ".join(f"`{switch}`" for switch in switches))
     return "\n\n".join(sections) + "\n"
 
 
@@ -146,11 +154,11 @@ def _warnings(funnel: Funnel) -> Iterable[str]:
         yield f"**Switched off: {', '.join(funnel.switched_off)}.**"
     if funnel.stopped_by:
         yield (
-            f"**Stopped early: {_cell(funnel.stopped_by)}** "
+            f"**Stopped early: {_said(funnel.stopped_by)}** "
             f"{funnel.untouched} filings are left to the next run."
         )
     for note in funnel.notes:
-        yield f"**Note:** {_cell(note)}"
+        yield f"**Note:** {_said(note)}"
 
 
 def _stages(funnel: Funnel) -> Iterable[tuple[object, ...]]:
@@ -186,7 +194,7 @@ def _model(funnel: Funnel) -> Iterable[tuple[object, ...]]:
 
 def _failures(failures: Sequence[Failure]) -> str:
     rows = [
-        (failure.filing.accession, failure.filing.form, failure.error, failure.message)
+        (failure.filing.accession, failure.filing.form, failure.error, _said(failure.message))
         for failure in failures[:_SHOWN_FAILURES]
     ]
     more = len(failures) - len(rows)
@@ -200,8 +208,14 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    text = " ".join(str(value).split()).replace("|", r"\|")
-    return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
+    return " ".join(str(value).split())
+
+
+def _said(text: str) -> str:
+    """Words of others on one line, cut, with no markup: no link or image of theirs in the UI."""
+    line = _cell(text)
+    cut = line if len(line) <= _MESSAGE_CHARS else line[: _MESSAGE_CHARS - 1] + "…"
+    return _MARKUP.sub(r"\\\1", cut)
 
 
 def _row(outcome: Outcome, edgar_url: str) -> dict[str, Any]:
@@ -214,12 +228,12 @@ def _row(outcome: Outcome, edgar_url: str) -> dict[str, Any]:
         "ticker": decision.ticker if decision else None,
         "price_usd": decision.price_usd if decision else None,
         "form": filing.form,
-        "filer": _names(filing),
+        "filer": _said(_names(filing)),
         "sentiment": analysis.sentiment,
         "confidence": round(analysis.confidence, 2),
         "risk": analysis.risk_level.value,
         "catalysts": ", ".join(catalyst.kind.value for catalyst in analysis.catalysts),
-        "summary": analysis.summary,
+        "summary": _said(analysis.summary),
         "model": answer.reply.model,
         "cost_usd": answer.reply.cost_usd,
         "from_cache": outcome.from_cache,

@@ -1,13 +1,17 @@
 """The folder of paid answers."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from prefect.serializers import JSONSerializer
 
 from blocks.answers import AnswerFolder
 from blocks.errors import AnswerCacheUnusable
+
+SERIALIZER = JSONSerializer().model_dump(mode="json")
 
 
 @pytest.fixture
@@ -15,13 +19,19 @@ def folder(tmp_path: Path) -> AnswerFolder:
     return AnswerFolder(basepath=str(tmp_path / "answers"))
 
 
+def result_of(value: str) -> bytes:
+    """A result as Prefect writes it."""
+    return json.dumps({"metadata": {"serializer": SERIALIZER}, "result": value}).encode()
+
+
 def test_what_is_written_is_read_back(folder: AnswerFolder) -> None:
-    folder.write_path("enrich/f/1", b"one")
-    assert folder.read_path("enrich/f/1", _sync=True) == b"one"
+    written = result_of("one")
+    folder.write_path("enrich/f/1", written)
+    assert folder.read_path("enrich/f/1", _sync=True) == written
 
 
 def test_a_reader_beside_a_rewriter_never_meets_half_a_file(folder: AnswerFolder) -> None:
-    versions = [bytes([n]) * 200_000 for n in range(4)]
+    versions = [result_of(letter * 200_000) for letter in "abcd"]
     folder.write_path("a", versions[0])
 
     def rewrite() -> None:
@@ -40,10 +50,10 @@ def test_a_reader_beside_a_rewriter_never_meets_half_a_file(folder: AnswerFolder
 def test_a_write_that_fails_leaves_the_old_content_and_no_litter(
     folder: AnswerFolder, tmp_path: Path
 ) -> None:
-    folder.write_path("a", b"old")
+    folder.write_path("a", result_of("old"))
     with pytest.raises(OSError, match="name too long"):
         folder.write_path("b" * 300, b"new")
-    assert folder.read_path("a", _sync=True) == b"old"
+    assert folder.read_path("a", _sync=True) == result_of("old")
     assert [path.name for path in (tmp_path / "answers").iterdir()] == ["a"]
 
 
@@ -53,15 +63,15 @@ def test_a_key_cannot_leave_the_folder(folder: AnswerFolder) -> None:
 
 
 def test_the_probe_leaves_nothing_behind(folder: AnswerFolder, tmp_path: Path) -> None:
-    folder.probe()
-    assert list((tmp_path / "answers").iterdir()) == []
+    folder.probe("enrich/f")
+    assert [path.name for path in (tmp_path / "answers").rglob("*")] == ["enrich", "f"]
 
 
 def test_a_folder_that_cannot_be_made_stops_the_run_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     blocked = AnswerFolder(basepath=str(tmp_path / "file" / "answers"))
     with pytest.raises(AnswerCacheUnusable, match="FEATURE_SEC_LLM_CACHE=0") as refused:
-        blocked.probe()
+        blocked.probe("enrich/f")
     assert str(tmp_path / "file") in str(refused.value)
 
 
@@ -73,4 +83,4 @@ def test_a_full_disk_stops_the_run(folder: AnswerFolder, monkeypatch: pytest.Mon
         lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nonexistent/half"),
     )
     with pytest.raises(AnswerCacheUnusable, match="No space left"):
-        folder.probe()
+        folder.probe("enrich/f")

@@ -21,6 +21,7 @@ import pytest
 
 from blocks.edgar import EdgarClient, default_limiter_path
 from blocks.edgar_answers import HEAD_BYTES, AnswerKind, answer_kind, describe, retry_after_s
+from blocks.edgar_index import IndexRow, UnreadableRow
 from blocks.edgar_pace import RequestPace
 from blocks.errors import (
     ConfigurationError,
@@ -235,8 +236,18 @@ def test_an_error_saved_as_a_filing_is_unreadable(sec: Sec, client: EdgarClient)
 
 def test_a_daily_index_is_read(sec: Sec, client: EdgarClient) -> None:
     sec.says(DAILY, Answer(gzip.compress(INDEX), headers={"Content-Encoding": "gzip"}))
-    (filing,) = client.daily_index(DAY)
-    assert filing.accession == "0001140361-24-000195"
+    found = client.daily_index(DAY)
+    assert [filing.accession for filing in found.filings] == ["0001140361-24-000195"]
+    assert found.unreadable == ()
+
+
+def test_a_spoilt_row_of_a_daily_index_is_told_beside_the_filings(
+    sec: Sec, client: EdgarClient
+) -> None:
+    sec.says(DAILY, Answer(INDEX + b"spoilt\n"))
+    found = client.daily_index(DAY)
+    assert len(found.filings) == 1
+    assert found.unreadable == ("line 4: 'spoilt'",)
 
 
 def test_a_day_without_index_is_not_found_though_edgar_says_403(
@@ -250,10 +261,13 @@ def test_a_day_without_index_is_not_found_though_edgar_says_403(
 
 
 def test_a_quarter_is_asked_for_with_its_first_row(sec: Sec, client: EdgarClient) -> None:
-    sec.says("/Archives/edgar/full-index/2024/QTR1/master.idx", Answer(INDEX))
+    sec.says("/Archives/edgar/full-index/2024/QTR1/master.idx", Answer(INDEX + b"spoilt\n"))
     rows = client.quarterly_index(2024, 1)
     assert sec.asked == []
-    assert [(row.cik, row.accession) for row in rows] == [(7, "0001140361-24-000195")]
+    assert list(rows) == [
+        IndexRow("0001140361-24-000195", 7, "A CO", "8-K", DAY),
+        UnreadableRow(4, "spoilt"),
+    ]
     with pytest.raises(EdgarNotFound):
         next(client.quarterly_index(2024, 2))
 
@@ -294,9 +308,26 @@ def test_a_block_page_stops_at_once_whatever_its_status(
     assert len(sec.asked) == 1
 
 
-def test_a_bare_403_is_a_block_and_is_not_asked_again(sec: Sec, client: EdgarClient) -> None:
-    sec.says(TXT, Answer(b"Forbidden", status=403))
-    with pytest.raises(EdgarBlocked):
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "body", [b"", b"Forbidden", b'{"message": "denied"}', b"<Error>no code</Error>"]
+)
+def test_a_refusal_that_is_no_web_page_concerns_one_file_and_is_not_asked_again(
+    sec: Sec, client: EdgarClient, body: bytes, status: int
+) -> None:
+    sec.says(TXT, Answer(body, status=status))
+    with pytest.raises(EdgarError, match=f"answered {status} to {TXT}") as raised:
+        client.submission(FILING)
+    assert not isinstance(raised.value, EdgarBlocked | EdgarNotFound | EdgarUnavailable)
+    assert len(sec.asked) == 1
+
+
+def test_a_403_with_any_web_page_is_a_block_and_is_not_asked_again(
+    sec: Sec, client: EdgarClient
+) -> None:
+    page = b"<HTML><HEAD>\n<TITLE>Access Denied</TITLE></HEAD>Reference #18.1</HTML>"
+    sec.says(TXT, Answer(page, status=403))
+    with pytest.raises(EdgarBlocked, match="Access Denied"):
         client.submission(FILING)
     assert len(sec.asked) == 1
 

@@ -101,7 +101,7 @@ def test_every_captured_entry_says_what_feedparser_says_of_it(edgar_captures: Pa
                 filing.size_bytes,
                 list(filing.items),
             )
-            for filing in read_entries(file.read_bytes())
+            for filing in read_entries(file.read_bytes()).filings
         ]
         assert ours == [independent(one) for one in raw.entries], file.name
         assert ours
@@ -156,7 +156,7 @@ def test_a_short_page_is_the_last() -> None:
     ],
 )
 def test_odd_names_survive(name: str) -> None:
-    (filing,) = read_entries(feed(entry(name=name)))
+    ((filing,), _) = read_entries(feed(entry(name=name)))
     assert filing.parties == (Party(cik=12345, name=name, role="Filer"),)
 
 
@@ -174,7 +174,7 @@ def test_parties_on_one_page_and_on_two_are_one_filing() -> None:
 
 
 def test_acceptance_time_becomes_utc_and_the_filed_date_stays_eastern() -> None:
-    (filing,) = read_entries(feed(entry(updated="2025-07-01T22:10:00-04:00")))
+    ((filing,), _) = read_entries(feed(entry(updated="2025-07-01T22:10:00-04:00")))
     assert filing.accepted_at == datetime(2025, 7, 2, 2, 10, tzinfo=UTC)
     assert str(filing.filed_on) == "2025-12-12"
     assert filing.found_by is FoundBy.FEED
@@ -183,7 +183,7 @@ def test_acceptance_time_becomes_utc_and_the_filed_date_stays_eastern() -> None:
 @pytest.mark.parametrize(("size", "n_bytes"), [("24 KB", 24576), ("2 MB", 2097152), ("9 B", 9)])
 def test_sizes_are_bytes(size: str, n_bytes: int) -> None:
     facts = f"<b>Filed:</b> 2025-12-12 <b>AccNo:</b> {{accession}} <b>Size:</b> {size}"
-    assert read_entries(feed(entry(facts=facts)))[0].size_bytes == n_bytes
+    assert read_entries(feed(entry(facts=facts))).filings[0].size_bytes == n_bytes
 
 
 def test_items_are_read_from_8_k_forms_only() -> None:
@@ -191,12 +191,15 @@ def test_items_are_read_from_8_k_forms_only() -> None:
         "<b>Filed:</b> 2025-12-12 <b>AccNo:</b> {accession} <b>Size:</b> 24 KB"
         "\n<br>Item 2.02: Results\n<br>Item 9.01: Exhibits\n<br>Item 3C.7: Fund\n<br>Item 1: Old"
     )
-    assert read_entries(feed(entry(facts=facts)))[0].items == ("2.02", "9.01")
-    assert read_entries(feed(entry(facts=facts, form="8-K/A")))[0].items == ("2.02", "9.01")
-    assert read_entries(feed(entry(facts=facts, form="D")))[0].items == ()
+    assert read_entries(feed(entry(facts=facts))).filings[0].items == ("2.02", "9.01")
+    assert read_entries(feed(entry(facts=facts, form="8-K/A"))).filings[0].items == (
+        "2.02",
+        "9.01",
+    )
+    assert read_entries(feed(entry(facts=facts, form="D"))).filings[0].items == ()
 
 
-@pytest.mark.parametrize(
+BROKEN_ENTRIES = pytest.mark.parametrize(
     ("part", "broken"),
     [
         ("id", "urn:something-else"),
@@ -208,15 +211,35 @@ def test_items_are_read_from_8_k_forms_only() -> None:
         ("cik", "0000000000"),
         ("updated", "yesterday"),
         ("updated", "2025-12-12T17:32:17"),
+        ("updated", "0001-01-01T00:00:00+05:00"),
         ("facts", "<b>Filed:</b> soon <b>AccNo:</b> {accession}"),
         ("facts", "<b>Filed:</b> 2025-13-40 <b>AccNo:</b> {accession}"),
         ("facts", "<b>Filed:</b> 2025-12-12 <b>AccNo:</b> 0001193125-25-999999"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_named_and_never_dropped(part: str, broken: str) -> None:
+
+
+@BROKEN_ENTRIES
+def test_an_entry_that_cannot_be_read_is_named_and_costs_no_other_entry(
+    part: str, broken: str
+) -> None:
     second = entry(**{"accession": "0001193125-25-000002", part: broken})
-    with pytest.raises(FeedUnreadable, match=r"entry 2 of the EDGAR feed \(.+\) cannot be read"):
-        read_entries(feed(entry(), second))
+    page = read_page(feed(entry(), second, entry(accession="0001193125-25-000003")), 0, 3)
+    assert [filing.accession[-1] for filing in page.filings] == ["1", "3"]
+    (unreadable,) = page.unreadable
+    assert re.search(r"entry 2 of the page \(.+\): its \w+", unreadable)
+
+
+def test_an_entry_that_cannot_be_read_counts_as_an_entry() -> None:
+    page = read_page(feed(entry(), entry(id="urn:x")), 0, 2)
+    assert (page.entries, page.is_last) == (2, False)
+
+
+@BROKEN_ENTRIES
+def test_a_page_none_of_whose_entries_can_be_read_is_not_the_feed(part: str, broken: str) -> None:
+    spoilt = entry(**{part: broken})
+    with pytest.raises(FeedUnreadable, match=r"none of the 2 entries .*entry 1 .*daily index"):
+        read_page(feed(spoilt, spoilt), 0, 2)
 
 
 @pytest.mark.parametrize(

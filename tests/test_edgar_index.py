@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.edgar_index import (
+    IndexRow,
+    UnreadableRow,
     daily_index_path,
     quarterly_index_path,
+    quarters_to_search,
     read_index,
     read_rows,
     read_tickers,
@@ -34,7 +37,8 @@ def test_a_captured_daily_index_gives_its_distinct_filings(edgar_captures: Path)
     lines = [line for line in file.read_text("latin-1").splitlines() if "|edgar/data/" in line]
     assert len(lines) == 5531
     assert len(list(read_rows(file.read_text("latin-1").splitlines()))) == 5531
-    filings = read_index(file.read_bytes())
+    filings, unreadable = read_index(file.read_bytes())
+    assert unreadable == ()
     assert len(filings) == 3591
     expected = {(line.split("|")[0], line.split("/")[-1][:20]) for line in lines}
     found = {(str(party.cik), f.accession) for f in filings for party in f.parties}
@@ -49,7 +53,8 @@ def test_a_captured_daily_index_gives_its_distinct_filings(edgar_captures: Path)
 def test_a_quarterly_index_is_read_though_its_header_and_dates_differ(
     edgar_captures: Path,
 ) -> None:
-    filings = read_index((edgar_captures / "indexes" / "master_1993QTR4_excerpt.idx").read_bytes())
+    file = edgar_captures / "indexes" / "master_1993QTR4_excerpt.idx"
+    filings, _ = read_index(file.read_bytes())
     assert filings[0].accession == "9999999997-02-056978"
     assert filings[1].parties == (Party(cik=11860, name="BETHLEHEM STEEL CORP /DE/"),)
     assert filings[1].filed_on == date(1993, 11, 12)
@@ -57,7 +62,7 @@ def test_a_quarterly_index_is_read_though_its_header_and_dates_differ(
 
 def test_rows_of_one_accession_are_one_filing_and_repeats_collapse() -> None:
     other = ROW.replace("1000275|ROYAL BANK OF CANADA", "7|A|B CO")
-    (filing,) = read_index(index(ROW, other, ROW))
+    ((filing,), _) = read_index(index(ROW, other, ROW))
     assert filing.parties == (
         Party(cik=1000275, name="ROYAL BANK OF CANADA"),
         Party(cik=7, name="A|B CO"),
@@ -66,14 +71,21 @@ def test_rows_of_one_accession_are_one_filing_and_repeats_collapse() -> None:
 
 
 def test_an_index_with_a_header_only_is_empty() -> None:
-    assert read_index(index()) == ()
+    assert read_index(index()) == ((), ())
 
 
 def test_carriage_returns_and_blank_lines_do_not_matter() -> None:
     assert read_index(index(ROW, "\n").replace(b"\n", b"\r\n")) == read_index(index(ROW))
 
 
-@pytest.mark.parametrize(
+def test_a_row_ends_where_the_line_ends_whatever_bytes_a_name_holds() -> None:
+    odd = ROW.replace("ROYAL BANK", "ROYAL\x85\x1c\x0cBANK")
+    ((filing,), unreadable) = read_index(index(odd))
+    assert filing.parties[0].name == "ROYAL\x85\x1c\x0cBANK OF CANADA"
+    assert unreadable == ()
+
+
+BROKEN_ROWS = pytest.mark.parametrize(
     "row",
     [
         "garbage\n",
@@ -82,13 +94,34 @@ def test_carriage_returns_and_blank_lines_do_not_matter() -> None:
         ROW.replace("0001140361-24-000195", "x"),
         ROW.replace("1000275|", "0|", 1),
         ROW.replace("424B2", ""),
+        ROW.replace("424B2", " "),
         ROW[:60] + "\n",
         ROW.replace("edgar/data/", "https://elsewhere.example/"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_named_by_its_line(row: str) -> None:
-    with pytest.raises(IndexUnreadable, match="line 7 of the master index"):
-        read_index(index(ROW, row, ROW))
+
+
+@BROKEN_ROWS
+def test_a_row_that_cannot_be_read_is_named_and_costs_no_other_row(row: str) -> None:
+    other = ROW.replace("0001140361-24-000195", "0001140361-24-000196")
+    filings, unreadable = read_index(index(ROW, row, other))
+    assert [filing.accession[-3:] for filing in filings] == ["195", "196"]
+    assert unreadable == (f"line 7: {row.rstrip()!r}",)
+
+
+@BROKEN_ROWS
+def test_a_file_most_of_whose_rows_cannot_be_read_is_no_index(row: str) -> None:
+    with pytest.raises(IndexUnreadable, match=r"2 of 3 rows.*line 6: "):
+        read_index(index(row, ROW, row))
+    with pytest.raises(IndexUnreadable, match=r"1 of 1 rows"):
+        list(read_rows(index(row).decode().splitlines()))
+    assert len(read_index(index(row, ROW)).unreadable) == 1
+
+
+def test_rows_are_read_one_at_a_time_the_unreadable_ones_among_them() -> None:
+    rows = list(read_rows(index(ROW, "x" * 500, "\n", ROW).decode().splitlines()))
+    assert [type(row) for row in rows] == [IndexRow, UnreadableRow, IndexRow]
+    assert len(str(rows[1])) < 250
 
 
 @pytest.mark.parametrize("body", [b"", b"\n\n", b"<html><title>SEC.gov | X</title>", b"\x00\xff"])
@@ -133,6 +166,16 @@ def test_a_day_is_looked_up_in_its_quarter(day: date, path: str) -> None:
 
 def test_a_quarter_has_one_index() -> None:
     assert quarterly_index_path(2024, 3) == "/Archives/edgar/full-index/2024/QTR3/master.idx"
+
+
+def test_no_quarter_of_the_future_is_asked_for() -> None:
+    asked = quarters_to_search(["0001193125-25-000001"], date(2025, 5, 5))
+    assert asked == ((2025, 1), (2025, 2))
+
+
+def test_accession_years_reach_back_to_1993() -> None:
+    asked = quarters_to_search(["0000320193-94-000001"], date(2025, 12, 12))
+    assert asked == ((1994, 1), (1994, 2), (1994, 3), (1994, 4), (1995, 1))
 
 
 def test_captured_tickers_keep_order_and_are_stripped(edgar_captures: Path) -> None:

@@ -7,11 +7,18 @@ import pandas as pd
 import pytest
 
 from blocks.edgar_feed import FeedPage
-from blocks.edgar_index import IndexRow
-from blocks.errors import EdgarNotFound, ParameterError
+from blocks.edgar_index import DayIndex, IndexRow, UnreadableRow
+from blocks.errors import EdgarNotFound, IndexUnreadable, ParameterError
 from blocks.models import Filing, FoundBy, Party
 from blocks.plan import DaysPlan, FeedPlan, ListPlan
-from tasks.fetch import ciks_of, quarters_to_search, read_days, read_feed, read_list, restrict
+from tasks.fetch import (
+    Fetched,
+    ciks_of,
+    read_days,
+    read_feed,
+    read_list,
+    restrict,
+)
 
 FRIDAY = date(2025, 12, 12)
 FEED_8K = FeedPlan(forms=frozenset({"8-K"}), max_pages=51)
@@ -29,8 +36,9 @@ def filing(number: int, form: str = "8-K", cik: int = 1, role: str = "Filer") ->
 class Feed:
     """A feed in pages of two entries that counts what is asked of it."""
 
-    def __init__(self, *filings: Filing) -> None:
+    def __init__(self, *filings: Filing, unreadable: dict[int, str] | None = None) -> None:
         self.filings = filings
+        self.unreadable = unreadable or {}
         self.asked: list[int] = []
 
     def page_at(self, start: int) -> FeedPage:
@@ -38,7 +46,8 @@ class Feed:
         number = start // 100 * 2
         page = self.filings[number : number + 2]
         last = number + 2 >= len(self.filings)
-        return FeedPage(filings=page, entries=len(page), is_last=last)
+        told = tuple(text for at, text in self.unreadable.items() if at == start)
+        return FeedPage(filings=page, entries=len(page), is_last=last, unreadable=told)
 
 
 def known(*filings: Filing) -> frozenset[str]:
@@ -106,18 +115,84 @@ def test_stopping_at_the_page_limit_is_said() -> None:
     assert "max_pages=2" in read.notes[0]
 
 
-def missing(day: date) -> Sequence[Filing]:
+def test_a_page_with_an_unreadable_entry_is_noted_and_never_counts_as_known() -> None:
+    filings = [filing(n) for n in range(7)]
+    feed = Feed(*filings, unreadable={0: "entry 3 of the page (urn:x): its title"})
+    read = read_feed(FEED_8K, feed.page_at, Known(known(*filings)))
+    assert feed.asked == [0, 100]
+    assert "entry 3 of the page (urn:x)" in read.notes[0]
+    assert list(read.filings) == filings[:4]
+
+
+def test_a_filing_that_misses_an_unreadable_party_is_left_to_the_index_which_has_them_all() -> (
+    None
+):
+    filings = [filing(n) for n in range(6)]
+    told = f"entry 1 of the page (urn:accession-number={filings[1].accession}): its title"
+    feed = Feed(*filings, unreadable={100: told})
+    read = read_feed(FEED_8K, feed.page_at, Known(frozenset()))
+    assert known(*read.filings) == known(filings[0], *filings[2:])
+
+
+def test_a_note_on_many_unreadable_entries_stays_short() -> None:
+    feed = Feed(filing(0), unreadable={})
+    page = feed.page_at(0).model_copy(update={"unreadable": tuple(f"<{n}>" for n in range(100))})
+    read = read_feed(FEED_8K, lambda _: page, Known(frozenset()))
+    assert "(100)" in read.notes[0]
+    assert "<9>" in read.notes[0]
+    assert "<10>" not in read.notes[0]
+
+
+def missing(day: date) -> DayIndex:
     raise EdgarNotFound(f"no index for {day}")
 
 
-def test_a_day_without_an_index_is_noted_and_the_others_are_read() -> None:
-    def indexes(day: date) -> Sequence[Filing]:
-        return missing(day) if day == FRIDAY else [filing(1), filing(2, "10-Q")]
+def spoilt(day: date) -> DayIndex:
+    raise IndexUnreadable(f"no index but a web page for {day}")
 
-    plan = DaysPlan(forms=frozenset({"8-K"}), days=(date(2025, 12, 11), FRIDAY))
-    read = read_days(plan, indexes, frozenset())
+
+TWO_DAYS = DaysPlan(forms=frozenset({"8-K"}), days=(date(2025, 12, 11), FRIDAY))
+
+
+def test_a_day_without_an_index_is_noted_and_the_others_are_read() -> None:
+    def indexes(day: date) -> DayIndex:
+        return missing(day) if day == FRIDAY else DayIndex((filing(1), filing(2, "10-Q")), ())
+
+    read = read_days(TWO_DAYS, indexes, frozenset())
     assert known(*read.filings) == known(filing(1))
     assert "2025-12-12" in read.notes[0]
+    assert read.unread_days == ()
+
+
+def test_a_day_whose_index_cannot_be_read_is_noted_and_the_others_are_read() -> None:
+    def indexes(day: date) -> DayIndex:
+        return spoilt(day) if day == FRIDAY else DayIndex((filing(1),), ())
+
+    read = read_days(TWO_DAYS, indexes, frozenset())
+    assert known(*read.filings) == known(filing(1))
+    assert read.unread_days == (FRIDAY,)
+    assert "no index but a web page for 2025-12-12" in read.notes[0]
+    assert read == Fetched.model_validate(read.model_dump(mode="json"))
+
+
+def test_a_run_that_could_read_no_index_fails_with_the_reason() -> None:
+    def indexes(day: date) -> DayIndex:
+        return spoilt(day) if day == FRIDAY else missing(day)
+
+    for source in (spoilt, indexes):
+        with pytest.raises(IndexUnreadable, match="a web page"):
+            read_days(TWO_DAYS, source, frozenset())
+
+
+def test_rows_of_an_index_that_cannot_be_read_are_named_with_their_day() -> None:
+    def indexes(day: date) -> DayIndex:
+        return DayIndex((filing(1),), ("line 7: 'garbage'",) if day == FRIDAY else ())
+
+    read = read_days(TWO_DAYS, indexes, frozenset())
+    (note,) = read.notes
+    assert "2025-12-12" in note
+    assert "line 7: 'garbage'" in note
+    assert read.unread_days == ()
 
 
 def test_a_run_none_of_whose_days_has_an_index_fails_and_says_when_one_is_made() -> None:
@@ -140,19 +215,24 @@ ROWS = {
 
 
 class Quarters:
-    def __init__(self) -> None:
+    def __init__(self, *unreadable: UnreadableRow) -> None:
+        self.unreadable = unreadable
         self.asked: list[tuple[int, int]] = []
 
-    def rows(self, year: int, quarter: int) -> Iterable[IndexRow]:
+    def rows(self, year: int, quarter: int) -> Iterable[IndexRow | UnreadableRow]:
         self.asked.append((year, quarter))
         if (year, quarter) == (2025, 3):
             raise EdgarNotFound("no such quarter")
         for accession, cik, form in ROWS.get((year, quarter), []):
             yield IndexRow(accession, cik, f"Company {cik}", form, FRIDAY)
+        if (year, quarter) == (2025, 4):
+            yield from self.unreadable
 
 
-def read_listed(*accessions: str, today: date) -> tuple[list[Filing], tuple[str, ...], Quarters]:
-    quarters = Quarters()
+def read_listed(
+    *accessions: str, today: date, unreadable: tuple[UnreadableRow, ...] = ()
+) -> tuple[list[Filing], tuple[str, ...], Quarters]:
+    quarters = Quarters(*unreadable)
     plan = ListPlan(accessions=accessions)
     read = read_list(plan, quarters.rows, frozenset(), today)
     return list(read.filings), read.notes, quarters
@@ -178,18 +258,30 @@ def test_a_listed_number_that_no_index_knows_is_named() -> None:
     assert "0001193125-25-000009" in notes[0]
 
 
-def test_no_quarter_of_the_future_is_asked_for() -> None:
-    asked = quarters_to_search(["0001193125-25-000001"], date(2025, 5, 5))
-    assert asked == ((2025, 1), (2025, 2))
+def test_an_unreadable_row_of_a_listed_filing_is_named() -> None:
+    row = UnreadableRow(9, f"9|{'A long name ' * 20}|edgar/data/9/0001193125-25-000002.txt|")
+    found, notes, _ = read_listed("0001193125-25-000002", today=FRIDAY, unreadable=(row,))
+    assert len(found) == 1
+    assert "2025 Q4 line 9" in notes[0]
 
 
-def test_accession_years_reach_back_to_1993() -> None:
-    asked = quarters_to_search(["0000320193-94-000001"], FRIDAY)
-    assert asked == ((1994, 1), (1994, 2), (1994, 3), (1994, 4), (1995, 1))
+def test_an_unreadable_row_matters_to_a_list_only_where_a_number_is_not_found() -> None:
+    row = UnreadableRow(9, "garbage")
+    _, notes, _ = read_listed("0001193125-25-000002", today=FRIDAY, unreadable=(row,))
+    assert notes == ()
+    _, notes, _ = read_listed("0001193125-25-000009", today=FRIDAY, unreadable=(row, row))
+    assert "0001193125-25-000009" in notes[0]
+    assert "rows of the quarterly indexes, left out (2)" in notes[1]
 
 
-def test_tickers_are_looked_up_as_sec_writes_them() -> None:
-    table = pd.DataFrame({"cik": [1, 1, 2], "ticker": ["AA", "AA-P", "BRK-B"], "name": "x"})
-    assert ciks_of(frozenset({"AA", "BRK-B"}), table) == {1, 2}
-    with pytest.raises(ParameterError, match="BRK/B"):
-        ciks_of(frozenset({"BRK/B"}), table)
+@pytest.mark.parametrize("asked", ["BRK-B", "BRK/B", "BRK.B", "CTA^B"])
+def test_tickers_are_found_however_the_market_writes_them(asked: str) -> None:
+    table = pd.DataFrame({"cik": [1, 1, 2, 2], "ticker": ["AA", "AA-P", "BRK-B", "CTA-PB"]})
+    assert ciks_of(frozenset({"AA", asked}), table) == {1, 2}
+    assert ciks_of(frozenset({asked}), table) == {2}
+
+
+def test_a_ticker_that_sec_does_not_list_is_refused_as_it_was_written() -> None:
+    table = pd.DataFrame({"cik": [2], "ticker": ["BRK-B"]})
+    with pytest.raises(ParameterError, match=r"has no BRK/C, BRKB;"):
+        ciks_of(frozenset({"BRK/C", "BRKB", "BRK.B"}), table)

@@ -191,6 +191,32 @@ def test_without_one_in_range_the_first_issuer_decides() -> None:
     assert decided(UNLISTED, APPLE).verdict is Verdict.UNKNOWN_PRICE_KEPT
 
 
+@pytest.mark.parametrize(
+    ("ciks", "ticker", "verdict"),
+    [
+        ([APPLE, UNLISTED], None, Verdict.UNKNOWN_PRICE_KEPT),
+        ([UNLISTED, APPLE], None, Verdict.UNKNOWN_PRICE_KEPT),
+        ([APPLE, BERKSHIRE], "AAPL", Verdict.ABOVE_CEILING),
+        ([BERKSHIRE, APPLE], "BRK-A", Verdict.ABOVE_CEILING),
+        ([APPLE, UNLISTED, TINY], "TINY", Verdict.WITHIN_RANGE),
+    ],
+)
+def test_where_no_role_is_known_a_big_filer_does_not_reject_an_unpriced_subject(
+    ciks: list[int], ticker: str | None, verdict: Verdict
+) -> None:
+    one = filing(*ciks, role="")
+    prices = table(AAPL=278.03, BRK_A=735_000.0, TINY=2.0)
+    decision = decide([one], TICKERS, prices, PriceRule())[one.accession]
+    assert (decision.ticker, decision.verdict) == (ticker, verdict)
+
+
+def test_where_no_role_is_known_the_policy_for_unknown_prices_applies_to_the_subject() -> None:
+    one = filing(APPLE, UNLISTED, role="")
+    decision = decide([one], TICKERS, PRICES, PriceRule(unknown="reject"))[one.accession]
+    assert decision.verdict is Verdict.UNKNOWN_PRICE_REJECTED
+    assert decision.ticker_choice == "no ticker; CIK 9999999999, issuer 2 of 2"
+
+
 def test_only_the_issuer_counts_where_the_roles_are_known() -> None:
     one = Filing(
         accession="0001193125-25-000001",
@@ -225,7 +251,12 @@ def loop(
             ]
             companies.append((*priced, *((ticker, None) for ticker in own), (None, None))[0])
         verdicts = [verdict_on(price_usd, rule) for _, price_usd in companies]
-        deciding = verdicts.index(Verdict.WITHIN_RANGE) if Verdict.WITHIN_RANGE in verdicts else 0
+        deciding = 0
+        if Verdict.WITHIN_RANGE in verdicts:
+            deciding = verdicts.index(Verdict.WITHIN_RANGE)
+        elif not one.issuers[0].role:
+            unpriced = [n for n, (_, price_usd) in enumerate(companies) if price_usd is None]
+            deciding = min(unpriced, default=0)
         verdict = verdicts[deciding] if rule.enabled else Verdict.FILTER_OFF
         decisions[one.accession] = (verdict, *companies[deciding])
     return decisions
@@ -258,14 +289,16 @@ rules = st.builds(
     listed=st.lists(st.tuples(ciks, symbols), max_size=10),
     prices_usd=st.dictionaries(symbols, usd, min_size=1),
     rule=rules,
+    role=st.sampled_from(["Filer", ""]),
 )
 def test_the_frame_decides_as_the_loop_does(
     issuers: list[list[int]],
     listed: list[tuple[int, str]],
     prices_usd: dict[str, float],
     rule: PriceRule,
+    role: str,
 ) -> None:
-    filings = [filing(*own, number=number) for number, own in enumerate(issuers)]
+    filings = [filing(*own, number=number, role=role) for number, own in enumerate(issuers)]
     tickers = DataFrame(listed, columns=["cik", "ticker"]).astype({"cik": "int64"})
     prices = table(**{symbol.replace("-", "_"): price for symbol, price in prices_usd.items()})
     decisions = decide(filings, tickers.assign(name="x"), prices, rule)

@@ -1,9 +1,11 @@
 """The price source over real HTTP and real files: what it asks, whom, and how often."""
 
 import json
+import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from pydantic import ValidationError
 from blocks.errors import PriceError, PriceSourceUnavailable, PriceTableUnreadable
 from blocks.prices import NASDAQ_SCREENER, PriceSource
 
+KEY = "hush-hush"  # by name only, for a traceback shows lines of this file
 CSV = b"symbol,price_usd\nBRK/B,490.50\nA,142.87\nB,n/a\n"
 PRICES_USD = {"BRK-B": 490.5, "A": 142.87}
 
@@ -38,6 +41,16 @@ def answer(status: int = 200, body: bytes = CSV, **headers: str) -> Answer:
         request.wfile.write(body)
 
     return give
+
+
+def echo(request: BaseHTTPRequestHandler) -> None:
+    """Complain of the key, as some vendors do, in an answer that looks good."""
+    answer(body=f"We know no {request.path}\nat all".encode())(request)
+
+
+def all_that_is_told(error: BaseException) -> str:
+    """The error as a log shows it, with everything that led to it."""
+    return "".join(traceback.format_exception(error))
 
 
 def to_localhost(request: BaseHTTPRequestHandler) -> None:
@@ -130,8 +143,18 @@ def test_a_setting_that_cannot_work_is_refused_at_once(
 
 def test_a_refused_address_does_not_show_its_password() -> None:
     with pytest.raises(ValidationError) as refused:
-        source("ftp://me:secret@example.com/prices.csv?key=secret")
-    assert "secret" not in refused.value.errors()[0]["msg"]
+        source(f"ftp://me:{KEY}@example.com/prices.csv?key={KEY}")
+    assert KEY not in all_that_is_told(refused.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [f"http://me:{KEY}@example.com:x/", f"http://me:s@{KEY}:word@example.com/?{KEY}"],
+)
+def test_an_address_that_cannot_be_read_is_not_shown(location: str) -> None:
+    with pytest.raises(ValidationError, match="location: ") as refused:
+        source(location)
+    assert KEY not in all_that_is_told(refused.value)
 
 
 def test_without_settings_the_whole_market_is_asked_of_nasdaq() -> None:
@@ -285,10 +308,49 @@ def test_trouble_that_stays_is_told_with_the_address_and_a_remedy(
 ) -> None:
     with serving(trouble) as server:
         with pytest.raises(PriceSourceUnavailable, match=message) as told:
-            source(f"{server.address}/p.csv?key=secret", attempts=2).fetch_prices()
+            source(f"{server.address}/p.csv?key={KEY}", attempts=2).fetch_prices()
         assert len(server.asked) == asked
     assert told.value.subject == f"{server.address}/p.csv"
-    assert "secret" not in str(told.value)
+    assert KEY not in all_that_is_told(told.value)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (answer(),),
+        (answer(503), answer()),
+        (answer(302, Location=f"/v2.csv?key={KEY}"), answer()),
+    ],
+    ids=["good", "asked again", "redirected"],
+)
+def test_the_query_of_an_address_is_sent_and_never_logged(
+    answers: tuple[Answer, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), serving(*answers) as server:
+        assert source(f"{server.address}/p.csv?key={KEY}").fetch_prices()
+    assert all(path.endswith(f"?key={KEY}") for path, _ in server.asked)
+    assert any(record.name == "httpx" for record in caplog.records)
+    assert not [record for record in caplog.records if KEY in str(vars(record))]
+
+
+@pytest.mark.parametrize("kind", ["nasdaq", "file"])
+def test_an_answer_that_repeats_the_key_is_not_quoted_with_it(kind: str) -> None:
+    with serving(echo) as server:
+        address = f"{server.address}/p.csv?download=true&key=a%20{KEY}"
+        block = PriceSource.model_validate({"kind": kind, "location": address})
+        with pytest.raises(PriceTableUnreadable, match="We know no") as told:
+            block.fetch_prices()
+    assert KEY not in all_that_is_told(told.value)
+    assert told.value.subject
+
+
+def test_what_is_no_key_stays_in_the_advice() -> None:
+    part = json.dumps({"data": {"rows": [{"symbol": "A"}], "totalrecords": 2}}).encode()
+    with (
+        serving(answer(body=part)) as server,
+        pytest.raises(PriceTableUnreadable, match="with download=true"),
+    ):
+        PriceSource(location=f"{server.address}/?download=true").fetch_prices()
 
 
 def test_nobody_there_is_told() -> None:
@@ -346,6 +408,13 @@ def test_a_redirect_to_another_name_of_the_same_port_is_refused() -> None:
         with pytest.raises(PriceSourceUnavailable, match=r"redirects to http://localhost:\d+/,"):
             source(server.address).fetch_prices()
         assert len(server.asked) == 1
+
+
+def test_a_refused_redirect_shows_no_query() -> None:
+    with serving(answer(302, Location=f"http://me:{KEY}@localhost/?key={KEY}")) as server:
+        with pytest.raises(PriceSourceUnavailable, match="another server") as refused:
+            source(f"{server.address}/?key={KEY}").fetch_prices()
+        assert KEY not in all_that_is_told(refused.value)
 
 
 def test_a_redirect_in_a_circle_ends() -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from blocks.errors import AnswerInvalid
 from blocks.models import Analysis, CatalystKind, Excerpt, Filing, FoundBy, Party
-from blocks.prompt import REPLY_SCHEMA, SYSTEM_PROMPT, analysis_from, question_of, stands_in
+from blocks.prompt import (
+    REPLY_SCHEMA,
+    STABLE_PART,
+    SYSTEM_PROMPT,
+    analysis_from,
+    most_prompt_tokens,
+    question_of,
+    stands_in,
+)
 
 ACCESSION = "0001213900-25-032135"
 TEXT = (
@@ -73,6 +81,46 @@ def test_unknown_facts_are_not_stated() -> None:
     assert "Accepted" not in question
     assert "Items" not in question
     assert "Period" not in question
+
+
+def test_of_many_parties_ten_are_named_and_the_rest_counted() -> None:
+    parties = tuple(Party(cik=n, name=f"Trust {n}", role="Filer") for n in range(1, 401))
+    (line,) = (
+        line
+        for line in question_of(filing(parties=parties), EXCERPT, period=None).splitlines()
+        if line.startswith("Filed by or about: ")
+    )
+    assert line.startswith("Filed by or about: Trust 1 (Filer); Trust 2 (Filer); ")
+    assert line.endswith("; Trust 10 (Filer); and 390 more")
+
+
+_PARTIES = st.lists(
+    st.builds(Party, cik=st.just(1), name=st.text(max_size=400), role=st.text(max_size=200)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(
+    form=st.text(min_size=1, max_size=400),
+    parties=_PARTIES,
+    items=st.lists(st.text(max_size=300), max_size=20),
+    parts=st.lists(st.text(max_size=300), max_size=40),
+    accepted_at=st.none() | st.just(datetime(2025, 4, 16, 13, 30, 1, 5, tzinfo=UTC)),
+)
+def test_no_filing_makes_the_question_longer_than_the_worst_case_counts(
+    form: str,
+    parties: list[Party],
+    items: list[str],
+    parts: list[str],
+    accepted_at: datetime | None,
+) -> None:
+    asked = filing(form=form, parties=parties, items=items, accepted_at=accepted_at)
+    excerpt = EXCERPT.model_copy(update={"parts": tuple(parts), "tokens": 0})
+    question = question_of(asked, excerpt, period=date(2025, 4, 10))
+    facts_bytes = len(question.encode()) - len(excerpt.text.encode())
+    assert facts_bytes <= most_prompt_tokens(excerpt) - len(STABLE_PART) // 3
+    assert len(question.splitlines()) <= len(excerpt.text.splitlines()) + 10
 
 
 def test_nothing_in_a_filing_can_end_its_delimiters() -> None:

@@ -285,16 +285,14 @@ def test_an_answer_from_the_cache_is_kept_once(store: SeenStore) -> None:
 
 
 def feed_backlog(store: SeenStore, *numbers: int, owner: str) -> list[int]:
-    return take(
-        store, *numbers, owner=owner, backlog=FoundBy.FEED, backlog_forms=frozenset({"8-K"})
-    )
+    return take(store, *numbers, owner=owner, backlog=True)
 
 
 def test_a_failed_filing_that_left_the_feed_is_taken_along(store: SeenStore) -> None:
     take(store, 1, 2, 3, 4, owner="a")
     store.record([rejected(1)], [failure(2)], owner="a")
     store.release([accession(3)], owner="a")
-    claim = store.claim(filings(9), owner="b", lease_s=60, backlog=FoundBy.FEED)
+    claim = store.claim(filings(9), owner="b", lease_s=60, backlog=True)
     assert [granted.filing for granted in claim.granted] == filings(9, 2, 3)
     assert [granted.attempts for granted in claim.granted] == [1, 2, 1]
 
@@ -306,13 +304,20 @@ def test_the_backlog_is_taken_along_when_the_feed_is_empty(store: SeenStore) -> 
 
 def test_a_filing_of_the_feed_and_the_backlog_is_claimed_once(store: SeenStore) -> None:
     take(store, 1, owner="a", lease_s=0)
-    [claimed] = store.claim(filings(1), owner="b", lease_s=60, backlog=FoundBy.FEED).granted
+    [claimed] = store.claim(filings(1), owner="b", lease_s=60, backlog=True).granted
     assert claimed.attempts == 2
 
 
-def test_the_backlog_leaves_other_forms_and_other_ways_alone(store: SeenStore) -> None:
+def test_the_backlog_takes_what_was_begun_however_it_was_found(store: SeenStore) -> None:
     others = [filing(1, found_by=FoundBy.INDEX), filing(2, form="8-K/A"), filing(3)]
     store.claim(others, owner="a", lease_s=0)
+    assert feed_backlog(store, owner="b") == [1, 2, 3]
+
+
+def test_what_a_backfill_never_began_is_left_to_it(store: SeenStore) -> None:
+    others = [filing(1, found_by=FoundBy.INDEX), filing(2, found_by=FoundBy.LIST), filing(3)]
+    store.claim(others, owner="a", lease_s=60)
+    store.release([accession(n) for n in (1, 2, 3)], owner="a")
     assert feed_backlog(store, owner="b") == [3]
 
 
@@ -321,14 +326,14 @@ def test_the_backlog_keeps_the_filing_as_it_was_first_found(store: SeenStore) ->
     by_index = filing(1, found_by=FoundBy.INDEX).model_copy(update={"accepted_at": None})
     [claimed] = store.claim([by_index], owner="b", lease_s=0).granted
     assert claimed.filing == by_index, "a run gets its own filings back"
-    [claimed] = store.claim([], owner="c", lease_s=60, backlog=FoundBy.FEED).granted
+    [claimed] = store.claim([], owner="c", lease_s=60, backlog=True).granted
     assert claimed.filing == filing(1)
 
 
 def test_a_refresh_with_backlog_leaves_finished_filings_of_it_alone(store: SeenStore) -> None:
     take(store, 1, owner="a")
     store.record([rejected(1)], [], owner="a")
-    assert take(store, owner="b", refresh=True, backlog=FoundBy.FEED) == []
+    assert take(store, owner="b", refresh=True, backlog=True) == []
 
 
 def test_an_outcome_counts_for_its_time_to_live(backend: Backend) -> None:

@@ -1,0 +1,64 @@
+"""`make bench`: measure what the savings are worth, and print it as tables."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from benchmarks import cached_answers, cycle, lookup, price_filter
+from benchmarks.house import prefect_server
+from benchmarks.tables import Table
+
+Benchmark = Callable[[Path], Iterable[Table]]
+ALONE: Final[dict[str, Benchmark]] = {
+    "lookup": lookup.tables,
+    "price-filter": price_filter.tables,
+}
+ON_A_SERVER: Final[dict[str, Benchmark]] = {
+    "cycle": cycle.tables,
+    "cached-answers": cached_answers.tables,
+}
+
+
+def main() -> int:
+    """Run all benchmarks, or the one that is asked for."""
+    only = _arguments().only
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as closing:
+        folder = Path(temporary)
+        _run(_chosen(ALONE, only), folder)
+        served = _chosen(ON_A_SERVER, only)
+        if served:
+            closing.enter_context(prefect_server(folder / "server"))
+        _run(served, folder)
+    return 0
+
+
+def _chosen(benchmarks: dict[str, Benchmark], only: str | None) -> dict[str, Benchmark]:
+    return {name: one for name, one in benchmarks.items() if only in {None, name}}
+
+
+def _run(benchmarks: dict[str, Benchmark], folder: Path) -> None:
+    for name, benchmark in benchmarks.items():
+        room = folder / name
+        room.mkdir()
+        for table in benchmark(room):
+            print(f"\n{table}", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [*ALONE, *ON_A_SERVER]
+    parser.add_argument("--only", choices=names, help="run this benchmark alone")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    # An ordinary exit tears modules down under Prefect's event loop threads, of which
+    # DuckDB's binding complains over a screen of stderr.
+    os._exit(code)

@@ -1,0 +1,52 @@
+"""Close the runs that a stop or a crash of this machine left unfinished.
+
+Prefect's worker ends its runs without a report when it is stopped, so they stay
+Running for ever; one of them holds the only place of the rss deployment, and
+every later poll would be cancelled. Run as ``python -m flows.dead_runs``, and
+only while no worker is up.
+"""
+
+import sys
+from typing import Final
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Crashed
+
+from flows.stack import POOL
+
+_IN_A_PROCESS: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+def main() -> int:
+    """Close them."""
+    with get_client(sync_client=True) as client:
+        close_dead_runs(client)
+    return 0
+
+
+def close_dead_runs(client: SyncPrefectClient) -> None:
+    """Mark every run that should have a process of the pool as Crashed."""
+    dead = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_IN_A_PROCESS))
+        ),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+    )
+    ended: State[None] = Crashed(
+        message="The installation was stopped during this run. Filings it had not finished come "
+        "free when their lease runs out; a retry of the run has them at once."
+    )
+    for run in dead:
+        client.set_flow_run_state(run.id, ended, force=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

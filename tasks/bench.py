@@ -1,0 +1,119 @@
+"""What every enrichment of a run shares: the blocks it works with, its tally, its brake."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+from blocks.analyst import Analyst
+from blocks.budget import Budget
+from blocks.edgar import EdgarClient
+from blocks.errors import AnalystError, ClaimLost, SecFilingsError, TooManyFailures
+from blocks.excerpt import excerpt_of
+from blocks.models import Answer, Filing, Usage, utc_now
+
+STREAK: Final = 5  # so many failures in a row are hardly the filings' own
+
+
+@dataclass
+class Tally:
+    """What the model was asked and what that cost, failed calls included. Thread-safe."""
+
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    spent_usd: float = 0.0
+    unpriced_calls: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def book(self, cost_usd: float | None, calls: int = 1, usage: Usage | None = None) -> None:
+        """Add calls with their tokens and dollars; ``cost_usd`` None: price unknown."""
+        with self._lock:
+            self.calls += calls
+            self.spent_usd += cost_usd or 0.0
+            self.unpriced_calls += calls if cost_usd is None else 0
+            if usage is not None:
+                self.usage = self.usage.plus(usage)
+
+
+@dataclass
+class Brake:
+    """Stops a run that further filings would not help. Thread-safe.
+
+    Pulled by an error that every filing would meet, or by an unbroken row of
+    ``STREAK`` failures.
+    """
+
+    reason: SecFilingsError | None = None
+    _streak: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def pull(self, error: SecFilingsError) -> None:
+        """Stop the run for this reason, unless it is stopping for an earlier one."""
+        with self._lock:
+            self.reason = self.reason or error
+
+    def note(self, error: BaseException | None) -> None:
+        """Take note of how one filing went; None: well."""
+        with self._lock:
+            self._streak = 0 if error is None else self._streak + 1
+            if self._streak >= STREAK:
+                self.reason = self.reason or TooManyFailures(
+                    f"{self._streak} filings failed in a row, the last with: {error}. The run "
+                    "stopped there; what it had not begun is left to the next run"
+                )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every enrichment of a run shares. ``gone`` are claims that are no longer ours."""
+
+    edgar: EdgarClient
+    analyst: Analyst
+    budget: Budget
+    excerpt_tokens: int
+    run_id: str
+    tally: Tally = field(default_factory=Tally)
+    brake: Brake = field(default_factory=Brake)
+    gone: set[str] = field(default_factory=set)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that shapes an answer besides the filing."""
+        return self.analyst.fingerprint(self.excerpt_tokens)
+
+
+def enrich_one(filing: Filing, bench: Bench) -> Answer:
+    """Read a filing's submission and ask the analyst about it.
+
+    Raises:
+        ClaimLost: another run has the filing by now, and may be asking.
+        EdgarError: the submission cannot be had or read.
+        AnalystError: the analyst gave no answer that can be kept.
+        BudgetReached: the run's budget does not cover the call.
+    """
+    submission = bench.edgar.submission(filing)
+    excerpt = excerpt_of(submission, budget_tokens=bench.excerpt_tokens)
+    with bench.budget.reserve(bench.analyst.worst_case_cost_usd(excerpt)) as reserved:
+        if filing.accession in bench.gone:
+            reserved.settle(0.0)
+            raise ClaimLost(
+                f"{filing.accession}: this run's lease ran out and another run has the filing",
+                subject=filing.accession,
+            )
+        try:
+            reply = bench.analyst.analyse(filing, excerpt, period=submission.period)
+        except AnalystError as error:
+            reserved.settle(error.cost_usd)
+            bench.tally.book(error.cost_usd)
+            raise
+        reserved.settle(reply.cost_usd)
+    bench.tally.book(reply.cost_usd, reply.model_calls, reply.usage)
+    return Answer(
+        accession=filing.accession,
+        fingerprint=bench.fingerprint,
+        reply=reply,
+        excerpt_parts=excerpt.parts,
+        excerpt_tokens=excerpt.tokens,
+        accepted_at=submission.accepted_at,
+        answered_at=utc_now(),
+        paid_by_run=bench.run_id,
+    )
