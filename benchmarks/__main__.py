@@ -1,7 +1,6 @@
 """`make bench`: measure what the savings are worth, and print it as tables."""
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -57,8 +56,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    # An ordinary exit tears modules down under Prefect's event loop threads, of which
-    # DuckDB's binding complains over a screen of stderr.
-    os._exit(code)
+    sys.exit(main())

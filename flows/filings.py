@@ -21,6 +21,7 @@ from blocks.settings import Settings
 from flows.enrichment import Enrichment
 from flows.funnel import draw_funnel
 from flows.progress import Progress
+from flows.quiet_exit import close_standard_error_at_exit
 from flows.rooms import Rooms
 from tasks.dedup import claim_unseen, triage
 from tasks.fetch import Fetched, fetch_filings
@@ -31,6 +32,8 @@ from tasks.reference import load_prices, load_tickers, tickers_frame
 from tasks.report import publish_report
 
 EASTERN: Final = ZoneInfo("America/New_York")
+
+close_standard_error_at_exit()
 
 
 def run_name() -> str:

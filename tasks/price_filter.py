@@ -66,7 +66,8 @@ def decide(
     Returns:
         One decision per accession number.
     """
-    parties = _issuers(filings).join(_companies(tickers, prices), on="cik")
+    issuers = _issuers(filings)
+    parties = issuers.join(_companies(tickers, prices, issuers["cik"]), on="cik")
     parties["verdict"] = _verdicts(parties["price_usd"], rule)
     chosen = _deciding(parties)
     return {str(row.accession): _decision(row, prices, rule) for row in chosen.itertuples()}
@@ -96,11 +97,11 @@ def _issuers(filings: Sequence[Filing]) -> DataFrame:
     return frame
 
 
-def _companies(tickers: DataFrame | None, prices: PriceTable | None) -> DataFrame:
-    """By ``cik``: ``ticker`` (first priced, else first), its ``price_usd``, ``of_tickers``."""
+def _companies(tickers: DataFrame | None, prices: PriceTable | None, ciks: Series) -> DataFrame:
+    """By ``cik``, of these: ``ticker`` (first priced, else first), its ``price_usd``, ``of_tickers``."""
     if tickers is None:
         return DataFrame(columns=["ticker", "price_usd", "of_tickers"], dtype="float64")
-    listed = tickers[["cik", "ticker"]].reset_index(drop=True)
+    listed = tickers.loc[tickers["cik"].isin(ciks), ["cik", "ticker"]].reset_index(drop=True)
     listed["ticker"] = listed["ticker"].str.strip()
     listed["price_usd"] = _prices_of(listed["ticker"], prices)
     listed["of_tickers"] = listed.groupby("cik")["ticker"].transform("size")
