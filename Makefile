@@ -18,8 +18,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
-	@$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(VENV)/bin/pip install -qq --no-deps --require-hashes --requirement requirements.lock
+	@$(VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup  ## the whole job on a fictional market day, no key, no network

@@ -98,7 +98,7 @@ def _issuers(filings: Sequence[Filing]) -> DataFrame:
 
 
 def _companies(tickers: DataFrame | None, prices: PriceTable | None, ciks: Series) -> DataFrame:
-    """By ``cik``, of these: ``ticker`` (first priced, else first), its ``price_usd``, ``of_tickers``."""
+    """For these CIKs: ``ticker`` (first priced, else first), ``price_usd``, ``of_tickers``."""
     if tickers is None:
         return DataFrame(columns=["ticker", "price_usd", "of_tickers"], dtype="float64")
     listed = tickers.loc[tickers["cik"].isin(ciks), ["cik", "ticker"]].reset_index(drop=True)
