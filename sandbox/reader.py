@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“])|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!U\.S\.)\s+(?=[A-Z\"“])|\n+")
 _MONEY = re.compile(r"\$\s?(\d[\d,]*(?:\.\d+)?)(?:\s(million|billion))?")
 _SHARE_PCT = re.compile(r"(\d+(?:\.\d+)?)% of (?:our|the) [\d,]*\s?shares outstanding")
 _SIZED = re.compile(r"gross proceeds|values the company", re.IGNORECASE)
