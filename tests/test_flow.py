@@ -27,6 +27,7 @@ from blocks.prices import PriceSource
 from flows.progress import Progress
 from sandbox import faults, model_faults, sec_faults
 from sandbox.market_day import MarketDay, generated_day
+from tasks.enrich import enrich_filing
 
 SMALL = generated_day(7, 14, noise=0.2)
 DAY = SMALL.day
@@ -42,6 +43,12 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 def house(tmp_path: Path) -> Iterator[Installation]:
     with installed(SMALL, tmp_path) as installation:
         yield installation
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Prefect's retry of a task come at once."""
+    monkeypatch.setattr(enrich_filing, "retry_delay_seconds", 0)
 
 
 def survivors(house: Installation) -> set[str]:
@@ -133,6 +140,7 @@ def test_a_filing_that_keeps_failing_is_parked_after_its_attempts_and_then_left_
     assert house.model.calls[victim] == calls == house.store.max_attempts
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_outage_of_the_model_uses_up_no_attempts(house: Installation) -> None:
     victim = house_victim(house)
     house.model.faults.add(model_faults.rate_limited(), match=victim, times=None)
@@ -284,6 +292,7 @@ def test_a_run_whose_lease_has_run_out_asks_no_more(house: Installation) -> None
     assert gone == {one.accession for one in filings}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_five_failures_in_a_row_stop_the_run_and_cost_no_attempt(house: Installation) -> None:
     house.model.faults.add(model_faults.server_error(), times=None)
     with pytest.raises(RunNeedsAttention, match="in a row"):
