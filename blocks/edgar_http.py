@@ -101,7 +101,8 @@ class EdgarSession:
         raise AssertionError("stamina returns a result or raises")
 
     def close(self) -> None:
-        """Close the kept connections; the next request opens new ones."""
+        """Close the kept connections and the pace's file; the next request opens them anew."""
+        self._pace.close()
         with self._opening:
             if self._client is not None:
                 self._client.close()

@@ -55,6 +55,13 @@ class RequestPace:
             while wait_ms := self._ask():
                 time.sleep(wait_ms / 1000)
 
+    def close(self) -> None:
+        """Let go of the file; the next turn opens it anew."""
+        with self._turn:
+            if self._bucket is not None:
+                self._bucket.close()  # type: ignore[no-untyped-call]  # ships half its types
+                self._bucket = None
+
     def _ask(self) -> int:
         """Take a turn and return 0, or return the milliseconds until one may be free."""
         try:

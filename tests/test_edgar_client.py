@@ -587,3 +587,13 @@ def test_a_limit_file_that_cannot_be_used_is_named(sec: Sec, tmp_path: Path, nam
     with pytest.raises(ConfigurationError, match=f"{tmp_path / name}.*limiter_path"):
         client.tickers()
     assert sec.asked == []
+
+
+def test_closing_the_client_lets_go_of_the_request_limits_file(tmp_path: Path) -> None:
+    """An open SQLite connection that is forgotten is a warning, and a leak, at every run's end."""
+    pace = RequestPace(tmp_path / "requests.sqlite", "127.0.0.1", 8)
+    pace.wait()
+    pace.close()
+    assert pace._bucket is None
+    pace.wait()
+    pace.close()
