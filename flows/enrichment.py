@@ -7,7 +7,7 @@ from typing import Final
 from blocks.answers import AnswerFolder
 from blocks.models import Answer, Decision, Failure, Filing, Outcome
 from blocks.settings import Settings
-from tasks.answer_cache import answer_key, answers_on_file
+from tasks.answer_cache import answer_key, answers_of, answers_on_file
 from tasks.bench import Bench
 from tasks.enrich import enrich_all, enrich_task
 from tasks.record import enriched
@@ -32,7 +32,7 @@ class Enrichment:
             AnswerCacheUnusable: they cannot.
         """
         if self.settings.feature_sec_llm_cache:
-            self.answers.probe(f"enrich/{self.bench.fingerprint}")
+            self.answers.probe(answers_of(self.bench.fingerprint))
 
     def chunks(
         self, filings: Sequence[Filing], suspects: Sequence[Filing]

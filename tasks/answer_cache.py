@@ -17,9 +17,14 @@ from blocks.answers import AnswerFolder
 from blocks.models import Answer
 
 
+def answers_of(fingerprint: str) -> str:
+    """Where answers of one fingerprint are kept, below the answer folder."""
+    return f"enrich/{fingerprint}"
+
+
 def answer_key(fingerprint: str, accession: str) -> str:
     """Where Prefect keeps the answer, below the answer folder."""
-    return f"enrich/{fingerprint}/{accession}"
+    return f"{answers_of(fingerprint)}/{accession}"
 
 
 class ByFilingAndFingerprint(CachePolicy):

@@ -30,7 +30,7 @@ class OncePerSource(CachePolicy):
         flow_parameters: dict[str, Any],  # noqa: ARG002 - Prefect's signature
         **_: Any,  # noqa: ANN401
     ) -> str:
-        """Return ``reference/<task name>-<hash of the block's fields>``."""
+        """Return ``reference/<task name>-<hash of the block document>``."""
         identity = inputs["source"].model_dump_json(exclude={"user_agent"})
         digest = blake2b(identity.encode(), digest_size=8).hexdigest()
         return f"reference/{task_ctx.task.name}-{digest}"

@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from blocks.models import Failure, Filing, Outcome, OutcomeStatus, Usage, Value
+from blocks.models import Answer, Failure, Filing, Outcome, Usage, Value
 
 _SHOWN_FAILURES: Final = 50
 _MESSAGE_CHARS: Final = 500
@@ -105,7 +105,7 @@ def analyses_table(outcomes: Iterable[Outcome], edgar_url: str) -> list[dict[str
 
     ``edgar_url`` is where the links lead: EDGAR's own address, without a slash.
     """
-    rows = [_row(outcome, edgar_url) for outcome in outcomes if outcome.answer is not None]
+    rows = [_row(outcome, answer, edgar_url) for outcome, answer in _answered(outcomes)]
     return sorted(rows, key=lambda row: -abs(row["sentiment"]) * row["confidence"])
 
 
@@ -113,7 +113,7 @@ def analyses_table(outcomes: Iterable[Outcome], edgar_url: str) -> list[dict[str
 def publish_report(
     funnel: Funnel, outcomes: Sequence[Outcome], failures: Sequence[Failure], edgar_url: str
 ) -> None:
-    """Publish the funnel, the table of analyses, and one event per new analysis."""
+    """Publish the funnel, the table of analyses, and one event per analysis of this run."""
     create_markdown_artifact(
         key=f"funnel-{funnel.source}",
         markdown=funnel_markdown(funnel, failures),
@@ -126,15 +126,17 @@ def publish_report(
             table=table,
             description=f"{len(table)} analyses of this run",
         )
-    for outcome in outcomes:
-        if outcome.status is OutcomeStatus.ENRICHED:
-            _announce(outcome)
+    for outcome, answer in _answered(outcomes):
+        _announce(outcome, answer)
 
 
-def _announce(outcome: Outcome) -> None:
-    if outcome.answer is None:
-        return
-    analysis = outcome.answer.reply.analysis
+def _answered(outcomes: Iterable[Outcome]) -> Iterable[tuple[Outcome, Answer]]:
+    """The outcomes that have an answer, with it: the enriched ones."""
+    return ((outcome, outcome.answer) for outcome in outcomes if outcome.answer is not None)
+
+
+def _announce(outcome: Outcome, answer: Answer) -> None:
+    analysis = answer.reply.analysis
     emit_event(
         event="sec-filing.enriched",
         resource={
@@ -218,10 +220,8 @@ def _said(text: str) -> str:
     return _MARKUP.sub(r"\\\1", cut)
 
 
-def _row(outcome: Outcome, edgar_url: str) -> dict[str, Any]:
-    filing, decision, answer = outcome.filing, outcome.decision, outcome.answer
-    if answer is None:
-        raise TypeError(f"{filing.accession} has no answer to show")
+def _row(outcome: Outcome, answer: Answer, edgar_url: str) -> dict[str, Any]:
+    filing, decision = outcome.filing, outcome.decision
     analysis = answer.reply.analysis
     return {
         "filing": f"[{filing.accession}]({edgar_url}{filing.page_path})",
