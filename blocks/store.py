@@ -16,10 +16,10 @@ import blocks.store_sql as sql
 from blocks.errors import ConfigurationError, ParameterError
 from blocks.models import Answer, Failure, Filing, Outcome, accession_key, utc_now
 from blocks.store_memory import SeenMemory
-from blocks.store_values import Claim, Lookup, Parked, Recorded
+from blocks.store_values import Claim, FeedMark, Lookup, Parked, Recorded
 from blocks.store_windows import Transaction, Window, window_for
 
-__all__ = ["Claim", "Lookup", "Parked", "Recorded", "SeenStore"]
+__all__ = ["Claim", "FeedMark", "Lookup", "Parked", "Recorded", "SeenStore"]
 
 DEFAULT_LRU_SIZE = 100_000
 
@@ -94,7 +94,7 @@ class SeenStore(Block):
         return switched
 
     def lookup(self, accessions: Sequence[str]) -> Lookup:
-        """Tell which accessions have an outcome, and which are here without one.
+        """Tell which accessions have an outcome, and which are backlog.
 
         Raises:
             ParameterError: one of them is not an accession number.
@@ -106,11 +106,16 @@ class SeenStore(Block):
         if not rest:
             return Lookup(done=ledger.names_of(known))
         with self._transaction() as transaction:
-            done, unfinished = ledger.state(transaction, rest, self._ttl)
+            done, backlog = ledger.state(transaction, rest, self._ttl)
         self._remember(done)
-        return Lookup(done=ledger.names_of(known | done.keys()), open=ledger.names_of(unfinished))
+        return Lookup(done=ledger.names_of(known | done.keys()), backlog=ledger.names_of(backlog))
 
-    def claim(
+    def feed_mark(self, forms: str) -> FeedMark | None:
+        """How far the feed has been read for these form types; None: never."""
+        with self._transaction() as transaction:
+            return ledger.feed_mark(transaction, forms)
+
+    def claim(  # noqa: PLR0913 - one claim, each term named
         self,
         filings: Sequence[Filing],
         *,
@@ -118,6 +123,7 @@ class SeenStore(Block):
         lease_s: int,
         refresh: bool = False,
         backlog: bool = False,
+        mark: FeedMark | None = None,
     ) -> Claim:
         """Lease to ``owner`` what nobody has finished or holds.
 
@@ -134,14 +140,18 @@ class SeenStore(Block):
             backlog: claim also what other runs left unfinished, whether or not it
                 is among ``filings``: all that the feed showed, and of what indexes
                 and lists named the filings that were begun.
+            mark: how far the feed was read to find them; it holds from this
+                transaction on, in which all of them are claimed or have an outcome.
         """
         wanted: dict[int, Filing] = {}
         for filing in filings:
             wanted.setdefault(accession_key(filing.accession), filing)
-        if not wanted and not backlog:
+        if not wanted and not backlog and mark is None:
             return Claim()
         terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog)
         with self._transaction(writes=True) as transaction:
+            if mark is not None:
+                ledger.set_feed_mark(transaction, mark)
             return ledger.claim(transaction, wanted, terms)
 
     def renew(self, accessions: Sequence[str], *, owner: str, lease_s: int) -> frozenset[str]:

@@ -12,6 +12,7 @@ from blocks.models import (
     Claimed,
     Failure,
     Filing,
+    FoundBy,
     Outcome,
     accession_key,
     accession_of,
@@ -25,7 +26,7 @@ from blocks.store_rows import (
     parked_outcome,
 )
 from blocks.store_schema import bring_up_to_date
-from blocks.store_values import Claim, Recorded
+from blocks.store_values import Claim, FeedMark, Recorded
 from blocks.store_windows import Transaction, Window
 
 DoneAt = dict[int, datetime]
@@ -77,14 +78,28 @@ def names_of(keys: Iterable[int]) -> frozenset[str]:
 def state(
     transaction: Transaction, keys: Iterable[int], ttl: timedelta | None
 ) -> tuple[DoneAt, set[int]]:
-    """Outcomes that still count, with their moment; and keys that are here with no outcome yet."""
+    """Outcomes that still count, with their moment; and the keys that are backlog."""
     rows = transaction.rows(sql.STATE, list(keys), ttl and ttl.total_seconds())
-    done = {key: done_at for key, done_at, counts in rows if counts}
-    return done, {key for key, done_at, _ in rows if done_at is None}
+    done = {key: done_at for key, done_at, counts, _ in rows if counts}
+    return done, {key for key, _, _, is_backlog in rows if is_backlog}
+
+
+def feed_mark(transaction: Transaction, forms: str) -> FeedMark | None:
+    """The mark of these form types, if the feed was ever read for them."""
+    rows = transaction.rows(sql.FEED_MARK, forms)
+    return FeedMark(forms=forms, read_at=rows[0][0], swept_at=rows[0][1]) if rows else None
+
+
+def set_feed_mark(transaction: Transaction, mark: FeedMark) -> None:
+    """Move the mark forward; never back."""
+    transaction.rows(sql.SET_FEED_MARK, mark.forms, mark.read_at, mark.swept_at)
 
 
 def claim(transaction: Transaction, filings: Mapping[int, Filing], terms: Terms) -> Claim:
     """Lease what is free of ``filings`` and of the backlog."""
+    fed = [key for key, filing in filings.items() if filing.found_by is FoundBy.FEED]
+    if fed:
+        transaction.rows(sql.IN_FEED, fed)
     rows = transaction.rows(
         sql.CLAIM,
         *filing_columns(filings),

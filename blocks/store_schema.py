@@ -84,6 +84,21 @@ SELECT o.accession, o.form, o.filer, o.ticker, o.price_usd, a.summary, a.sentime
 FROM outcome o JOIN analysis a
   ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at"""
 
+_FEED_MARK: LiteralString = """
+CREATE TABLE feed_mark (
+  forms TEXT PRIMARY KEY,      -- the form types that were looked for
+  read_at TIMESTAMPTZ NOT NULL,  -- EDGAR's clock at the latest poll that skipped nothing
+  swept_at TIMESTAMPTZ NOT NULL  -- and at the latest that went back to the evening before
+)"""
+_CERTIFICATE: LiteralString = """
+CREATE TABLE certificate (
+  day DATE NOT NULL,
+  forms TEXT NOT NULL,
+  issued_at TIMESTAMPTZ NOT NULL,
+  closed BOOLEAN NOT NULL,
+  body TEXT NOT NULL           -- JSON
+)"""
+
 STEPS: tuple[Step, ...] = (
     Step(
         "claims, outcomes, analyses and failures",
@@ -94,8 +109,19 @@ STEPS: tuple[Step, ...] = (
             "CREATE INDEX failure_k ON failure (k)",
         ),
     ),
+    Step(
+        "first sight, feed marks and certificates",
+        (
+            "ALTER TABLE seen ADD COLUMN first_seen_at TIMESTAMPTZ",  # by any path
+            "ALTER TABLE seen ADD COLUMN in_feed_at TIMESTAMPTZ",  # by the live path
+            _FEED_MARK,
+            _CERTIFICATE,
+        ),
+    ),
 )
-_OURS = frozenset({"seen", "outcome", "analysis", "failure", "analyses"})
+_OURS = frozenset(
+    {"seen", "outcome", "analysis", "failure", "analyses", "feed_mark", "certificate"}
+)
 _TABLES: LiteralString = """
 SELECT table_name FROM information_schema.tables
 WHERE table_catalog = current_database() AND table_schema = current_schema()"""

@@ -8,11 +8,13 @@ there and subtracting beats an anti join many times over.
 from typing import LiteralString
 
 # $1 keys, $2 seconds an outcome counts (null: for ever)
-# -> key, when its outcome was stored, whether that still counts
+# -> key, when its outcome was stored, whether that still counts, and of what has none whether
+# it is backlog (see CLAIM)
 STATE: LiteralString = """
 SELECT k, done_at,
   done_at IS NOT NULL AND ($2::double precision IS NULL
-    OR done_at >= now() - $2::double precision * INTERVAL '1 second')
+    OR done_at >= now() - $2::double precision * INTERVAL '1 second'),
+  done_at IS NULL AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
 FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
 
 # $1-$3 keys with their found_by and filing; $4 owner; $5 lease in seconds; $6 whether outcomes
@@ -20,22 +22,24 @@ FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
 # are taken along
 # -> key, attempts, filing
 #
-# What an index or a list named and no run has begun (no attempt) is left to whoever named it:
-# a backfill that reached its budget must not go on at the live path's expense.
+# What only an index or a list named and no run has begun (no attempt) is left to whoever named
+# it: a backfill that reached its budget must not go on at the live path's expense.
 #
 # Ordered by key, so that overlapping claims meet in one order. A filing is null exactly where
 # nothing was claimed since the latest outcome: counting starts again there. The run that holds
 # a claim gets it again uncounted.
 CLAIM: LiteralString = """
-INSERT INTO seen (k, owner, lease_until, attempts, found_by, filing)
+INSERT INTO seen (k, owner, lease_until, attempts, found_by, filing, first_seen_at, in_feed_at)
 WITH candidate AS (
   SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by, unnest($3::text[]) AS filing
   UNION ALL
   SELECT k, found_by, filing FROM seen
-  WHERE $8::boolean AND done_at IS NULL AND (found_by = 'feed' OR attempts > 0)
+  WHERE $8::boolean AND done_at IS NULL
+    AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
     AND k NOT IN (SELECT unnest($1::bigint[]))
 )
-SELECT k, $4::text, now() + $5::int * INTERVAL '1 second', 1, found_by, filing
+SELECT k, $4::text, now() + $5::int * INTERVAL '1 second', 1, found_by, filing,
+  now(), CASE WHEN found_by = 'feed' THEN now() END
 FROM candidate ORDER BY k
 ON CONFLICT (k) DO UPDATE SET
   owner = excluded.owner,
@@ -50,6 +54,11 @@ WHERE (seen.owner IS NULL OR seen.owner = excluded.owner OR seen.lease_until < n
     OR ($6::boolean AND seen.done_by <> excluded.owner)
     OR seen.done_at < now() - $7::double precision * INTERVAL '1 second')
 RETURNING k, attempts, filing"""
+
+# $1 keys that the feed shows, whoever named, holds or finished them
+IN_FEED: LiteralString = """
+UPDATE seen SET in_feed_at = now()
+WHERE k IN (SELECT unnest($1::bigint[])) AND in_feed_at IS NULL"""
 
 # $1 keys, $2 owner, $3 lease in seconds
 RENEW: LiteralString = """
@@ -132,3 +141,15 @@ WHERE o.status = 'parked' ORDER BY o.recorded_at, o.k"""
 ANSWERS: LiteralString = """
 SELECT answer FROM analysis WHERE k IN (SELECT unnest($1::bigint[]))
 ORDER BY k, answered_at"""
+
+# $1 forms -> EDGAR's clock at the latest poll that skipped nothing, and at the latest sweep
+FEED_MARK: LiteralString = """
+SELECT read_at, swept_at FROM feed_mark WHERE forms = $1::text"""
+
+# $1 forms, $2 read_at, $3 swept_at; a repeated or overtaken run moves no mark back
+SET_FEED_MARK: LiteralString = """
+INSERT INTO feed_mark (forms, read_at, swept_at)
+VALUES ($1::text, $2::timestamptz, $3::timestamptz)
+ON CONFLICT (forms) DO UPDATE SET
+  read_at = greatest(feed_mark.read_at, excluded.read_at),
+  swept_at = greatest(feed_mark.swept_at, excluded.swept_at)"""

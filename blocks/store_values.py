@@ -1,13 +1,30 @@
 """What the store answers: frozen values."""
 
-from blocks.models import Claimed, Filing, Value
+from blocks.models import Claimed, Filing, UtcDatetime, Value
 
 
 class Lookup(Value):
-    """Which accessions have an outcome, and which were claimed or failed and have none yet."""
+    """Which accessions have an outcome, and which have none yet and are backlog.
+
+    Backlog is what the next run on the live feed takes up by itself; what a
+    backfill has named and not begun is neither.
+    """
 
     done: frozenset[str] = frozenset()
-    open: frozenset[str] = frozenset()
+    backlog: frozenset[str] = frozenset()
+
+
+class FeedMark(Value):
+    """How far the live feed has been read for a set of form types, by EDGAR's own clock.
+
+    ``read_at``: everything the feed showed then has been claimed. ``swept_at``:
+    likewise, and that poll went back behind the evening before, or to the end
+    of the feed.
+    """
+
+    forms: str
+    read_at: UtcDatetime
+    swept_at: UtcDatetime
 
 
 class Claim(Value):

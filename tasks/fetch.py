@@ -244,7 +244,7 @@ def _in_store(store: SeenStore | None, accessions: Sequence[str]) -> frozenset[s
     if store is None:
         return frozenset()
     standing = store.lookup(accessions)
-    return standing.done | standing.open
+    return standing.done | standing.backlog
 
 
 def _days(days: Sequence[date]) -> str:

@@ -1,6 +1,6 @@
 """What the store promises, on DuckDB and on Postgres alike."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,7 @@ from store_filings import accession, answer, enriched, failure, filing, filings,
 
 from blocks.errors import ParameterError
 from blocks.models import FoundBy, Outcome, OutcomeStatus
-from blocks.store import Lookup, Recorded, SeenStore
+from blocks.store import FeedMark, Lookup, Recorded, SeenStore
 
 pytest_plugins = ["store_fixtures"]
 
@@ -30,11 +30,11 @@ def test_nothing_is_known_of_an_empty_store(store: SeenStore) -> None:
     assert store.outcomes().empty
 
 
-def test_a_claimed_filing_is_open_and_one_with_an_outcome_is_done(store: SeenStore) -> None:
+def test_a_claimed_filing_is_backlog_and_one_with_an_outcome_is_done(store: SeenStore) -> None:
     take(store, 1, 2, 3, owner="a")
     store.record([rejected(1)], [failure(2)], owner="a")
     assert store.lookup([accession(n) for n in (1, 2, 3, 4)]) == Lookup(
-        done=names(1), open=names(2, 3)
+        done=names(1), backlog=names(2, 3)
     )
 
 
@@ -319,6 +319,34 @@ def test_what_a_backfill_never_began_is_left_to_it(store: SeenStore) -> None:
     store.claim(others, owner="a", lease_s=60)
     store.release([accession(n) for n in (1, 2, 3)], owner="a")
     assert feed_backlog(store, owner="b") == [3]
+
+
+def test_what_the_feed_shows_is_backlog_though_a_backfill_named_or_holds_it(
+    store: SeenStore,
+) -> None:
+    named = [filing(1, found_by=FoundBy.INDEX), filing(2, found_by=FoundBy.INDEX)]
+    store.claim(named, owner="backfill", lease_s=60)
+    store.release([accession(1)], owner="backfill")
+    assert feed_backlog(store, 2, owner="live") == [], "held"
+    store.release([accession(2)], owner="backfill")
+    assert store.lookup([accession(1), accession(2)]) == Lookup(backlog=names(2))
+    assert feed_backlog(store, owner="live") == [2]
+
+
+def test_a_mark_holds_once_the_filings_before_it_are_claimed_and_never_moves_back(
+    store: SeenStore,
+) -> None:
+    assert store.feed_mark("8-K") is None
+    at_six, at_seven = marked(6), marked(7)
+    store.claim(filings(1), owner="a", lease_s=60, mark=at_seven)
+    store.claim([], owner="b", lease_s=60, mark=at_six)
+    assert store.feed_mark("8-K") == at_seven
+    assert store.feed_mark("10-K") is None, "other forms were not looked for"
+
+
+def marked(hour: int) -> FeedMark:
+    moment = datetime(2025, 12, 12, hour, tzinfo=UTC)
+    return FeedMark(forms="8-K", read_at=moment, swept_at=moment)
 
 
 def test_the_backlog_keeps_the_filing_as_it_was_first_found(store: SeenStore) -> None:

@@ -108,7 +108,7 @@ def test_only_what_was_committed_is_remembered(backend: Backend) -> None:
     with pytest.raises(StoreUnavailable, match="disk is full"):
         store.record([rejected(1)], [failure(2)], owner="a")
     watched.loses = False
-    assert store.lookup([accession(1), accession(2)]) == Lookup(open=names(1, 2))
+    assert store.lookup([accession(1), accession(2)]) == Lookup(backlog=names(1, 2))
     assert store.record([rejected(1)], [failure(2)], owner="a").parked == names(2)
     watched.opened = 0
     assert store.lookup([accession(1), accession(2)]).done == names(1, 2)

@@ -156,7 +156,7 @@ def test_a_file_another_program_has_open_is_reported(duckdb_backend: Backend) ->
         pytest.raises(StoreUnavailable, match="no other program has the file open"),
     ):
         store.lookup([accession(2)])
-    assert store.lookup([accession(1)]).open == names(1)
+    assert store.lookup([accession(1)]).backlog == names(1)
 
 
 def test_nobody_waits_for_ever_on_a_stuck_process(duckdb_backend: Backend) -> None:
@@ -167,7 +167,7 @@ def test_nobody_waits_for_ever_on_a_stuck_process(duckdb_backend: Backend) -> No
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(StoreUnavailable, match=rf"0\.2 s by process {os.getpid()}\b"):
             store.lookup([accession(2)])
-    assert store.lookup([accession(1)]).open == names(1)
+    assert store.lookup([accession(1)]).backlog == names(1)
 
 
 def test_nobody_waits_for_ever_on_a_stuck_thread(duckdb_backend: Backend) -> None:
@@ -187,7 +187,7 @@ def test_nobody_waits_for_ever_on_a_stuck_writer(postgres_backend: Backend) -> N
         [(process,)] = transaction.rows("SELECT pg_backend_pid()")
         with pytest.raises(StoreUnavailable, match=f"server process {process} of sec-filings"):
             take(waiter, 2, owner="b")
-        assert waiter.lookup([accession(1)]).open == names(1), "readers do not wait"
+        assert waiter.lookup([accession(1)]).backlog == names(1), "readers do not wait"
     assert _ADVISORY_LOCK < 2**31, "so that the holder is found by the lower half of the key"
 
 
@@ -202,7 +202,7 @@ def test_a_forked_process_is_told_to_be_spawned(duckdb_backend: Backend) -> None
             os._exit(0 if "spawn it" in str(refused) else 2)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    assert store.lookup([accession(1)]).open == names(1)
+    assert store.lookup([accession(1)]).backlog == names(1)
 
 
 def test_an_unreachable_postgres_is_reported_without_the_password() -> None:
@@ -277,7 +277,7 @@ def test_a_copy_takes_no_connection_along(
     take(store, 1, owner="a")
     copied = again(store)
     assert take(copied, 1, 2, owner="b") == [2]
-    assert store.lookup([accession(2)]).open == names(2)
+    assert store.lookup([accession(2)]).backlog == names(2)
 
 
 def test_two_stores_in_one_process_share_a_file(duckdb_backend: Backend) -> None:

@@ -51,7 +51,7 @@ def test_a_process_killed_while_recording_leaves_nothing_half_done(backend: Back
     for process in doomed:
         process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
-    assert store.lookup([accession(n) for n in (1, 2, 3)]) == Lookup(open=names(1, 2, 3))
+    assert store.lookup([accession(n) for n in (1, 2, 3)]) == Lookup(backlog=names(1, 2, 3))
     assert store.outcomes().empty
     assert backend.rows("SELECT count(*) FROM failure") == [(0,)]
     assert store.claim(filings(1, 2, 3), owner="next", lease_s=60).held == names(1, 2, 3)
