@@ -13,6 +13,7 @@ from sandbox import sec_pages
 from sandbox.dissemination import EASTERN
 from sandbox.loopback import Request, Response
 from sandbox.paths import FEED, SUBMISSION, TICKERS
+from sandbox.revalidation import last_modified
 from sandbox.stories import all_stories
 from sandbox.submission import render_submission
 
@@ -71,11 +72,11 @@ class CapturedFolder:
         if path == FEED:
             return self._feed(request.query)
         if path == TICKERS:
-            body = (self._folder / "tickers" / "company_tickers_2025-12.json").read_bytes()
-            return Response(body, headers={"Content-Type": "application/json"})
+            tickers = self._folder / "tickers" / "company_tickers_2025-12.json"
+            return _dated(tickers, {"Content-Type": "application/json"})
         if "-index/" in path:
             index = self._folder / "indexes" / Path(path).name
-            return Response(index.read_bytes()) if index.is_file() else sec_pages.access_denied()
+            return _dated(index, {}) if index.is_file() else sec_pages.access_denied()
         return self._submission(path)
 
     @cached_property
@@ -113,6 +114,11 @@ class CapturedFolder:
         for page in (self._folder / "feeds").glob("*/start_*.xml"):
             listed.update(_entries_listed(page.read_bytes()))
         return listed
+
+
+def _dated(file: Path, headers: dict[str, str]) -> Response:
+    written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return Response(file.read_bytes(), headers=headers | last_modified(written_at))
 
 
 def _form(entry: bytes) -> bytes:
@@ -159,7 +165,8 @@ def _invented(accession: str, listed: _Listed) -> bytes:
         form=listed.form,
         accepted_at=listed.accepted_at.astimezone(UTC),
         filed_on=day,
+        period=day,
         parties=[listed.party],
         items=story.items,
-        documents=story.documents(listed.party.name, "", facts, day),
+        documents=story.documents(listed.party.name, "", facts, period=day, signed_on=day),
     )

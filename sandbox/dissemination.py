@@ -4,11 +4,17 @@ Drawn from captures of 2025-12-11 and 12. Of what was accepted after 17:30 the
 feed showed only forms 3, 4, 5, 144 and Schedules 13D/G that evening; the rest
 stood in the next business day's feed, at the place of its acceptance time. The
 newest entry was 24 to 71 seconds old; daily indexes were made at about 22:06.
-Public holidays are not known here: only weekends are skipped.
+Business days follow the federal calendar, as EDGAR's do; days that an executive
+order closes are not known here.
 """
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
+from pandas.tseries.offsets import CustomBusinessDay
 
 EASTERN = ZoneInfo("America/New_York")
 ACCEPTED_FROM = time(6, 0)
@@ -17,6 +23,7 @@ ACCEPTED_UNTIL = time(22, 0)
 INDEX_MADE_AT = time(22, 6)
 FEED_LAG = timedelta(seconds=30)
 
+_FEDERAL_DAY = CustomBusinessDay(calendar=USFederalHolidayCalendar())
 _SAME_EVENING_FORMS = frozenset(
     {"3", "4", "5", "144", "SCHEDULE 13D", "SCHEDULE 13G", "SC 13D", "SC 13G"}
 )
@@ -27,12 +34,21 @@ def is_same_evening_form(form: str) -> bool:
     return form.removesuffix("/A") in _SAME_EVENING_FORMS
 
 
+@lru_cache(maxsize=1024)
 def next_business_day(day: date) -> date:
-    """The first weekday after ``day``."""
-    following = day + timedelta(days=1)
-    while following.isoweekday() > 5:  # noqa: PLR2004  (ISO weekdays 6 and 7 are the weekend)
-        following += timedelta(days=1)
-    return following
+    """The first day after ``day`` that is neither a weekend nor a federal holiday."""
+    return (pd.Timestamp(day) + _FEDERAL_DAY).date()
+
+
+@lru_cache(maxsize=1024)
+def previous_business_day(day: date) -> date:
+    """The last day before ``day`` that is neither a weekend nor a federal holiday."""
+    return (pd.Timestamp(day) - _FEDERAL_DAY).date()
+
+
+def business_days(first: date, count: int) -> tuple[date, ...]:
+    """The first ``count`` business days from ``first`` on, itself included if it is one."""
+    return tuple(day.date() for day in pd.date_range(first, periods=count, freq=_FEDERAL_DAY))
 
 
 def is_held_overnight(form: str, accepted_at: datetime) -> bool:

@@ -1,33 +1,17 @@
-"""The ``getcurrent`` Atom feed of a market day, byte for byte in EDGAR's shape."""
+"""The ``getcurrent`` Atom feed, byte for byte in EDGAR's shape."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from xml.sax.saxutils import escape
 
-from blocks.models import Party
 from sandbox.dissemination import EASTERN
-from sandbox.market_day import DayFiling, MarketDay
+from sandbox.market import DayFiling
+from sandbox.paging import Entry
 from sandbox.stories import item_titles
-
-LONGEST_PAGE = 100
-END_OF_FEED = 5_100
 
 _SITE = "https://www.sec.gov"
 _CURRENT = "/cgi-bin/browse-edgar?action=getcurrent"
 _BYTES_A_KB = 1024
-
-Entry = tuple[DayFiling, Party]
-
-
-def entries(day: MarketDay, now: datetime, form_prefix: str = "") -> list[Entry]:
-    """What the feed holds at ``now``: newest acceptance first, one entry per party."""
-    shown = (
-        filing
-        for filing in day.filings
-        if filing.disseminated_at <= now and filing.form.startswith(form_prefix)
-    )
-    newest_first = sorted(shown, key=lambda filing: filing.accepted_at, reverse=True)
-    return [(filing, party) for filing in newest_first for party in filing.parties]
 
 
 def render_feed(page: Iterable[Entry], now: datetime) -> bytes:
@@ -42,7 +26,7 @@ def render_feed(page: Iterable[Entry], now: datetime) -> bytes:
         f"<id>{_SITE}{_CURRENT}</id>",
         "<author><name>Webmaster</name><email>webmaster@sec.gov</email></author>",
         f"<updated>{moment.isoformat(timespec='seconds')}</updated>",
-        *(line for filing, party in page for line in _entry(filing, party)),
+        *(line for entry in page for line in _entry(entry)),
         "</feed>",
     ]
     return ("\n".join(lines) + "\n").encode("latin-1", "xmlcharrefreplace")
@@ -54,11 +38,13 @@ def size_words(size_bytes: int) -> str:
     return f"{kilobytes} KB" if kilobytes < _BYTES_A_KB else f"{kilobytes // _BYTES_A_KB} MB"
 
 
-def _entry(filing: DayFiling, party: Party) -> Iterator[str]:
+def _entry(entry: Entry) -> Iterator[str]:
+    filing, party, malformed = entry
     form, accession = _text(filing.form), filing.accession
     folder = f"{_SITE}/Archives/edgar/data/{party.cik}/{accession.replace('-', '')}"
     yield "<entry>"
-    yield f"<title>{form} - {_text(party.name)} ({party.cik:010d}) ({party.role})</title>"
+    who = "" if malformed else f" ({party.cik:010d}) ({party.role})"
+    yield f"<title>{form} - {_text(party.name)}{who}</title>"
     yield f'<link rel="alternate" type="text/html" href="{folder}/{accession}-index.htm"/>'
     yield '<summary type="html">'
     yield from _summary(filing)

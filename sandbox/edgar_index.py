@@ -1,10 +1,11 @@
-"""The master indexes of a market day, in EDGAR's shape: one row per party."""
+"""The master indexes of a market, in EDGAR's shape: one row per party."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import NamedTuple
 
-from sandbox.dissemination import index_published_at, quarter_of
-from sandbox.market_day import DayFiling, MarketDay
+from sandbox.dissemination import quarter_of
+from sandbox.market import DayFiling, Market
 
 _RULE = "-" * 80
 _CONTACT = [
@@ -13,10 +14,18 @@ _CONTACT = [
 ]
 
 
-def daily_master(day: MarketDay, filed_on: date, now: datetime) -> bytes | None:
+class MasterIndex(NamedTuple):
+    """An index file, and when (UTC) it was made."""
+
+    body: bytes
+    made_at: datetime
+
+
+def daily_master(market: Market, filed_on: date, now: datetime) -> MasterIndex | None:
     """The daily master index of a filing date; None before it is made, or with no filings."""
-    filings = [filing for filing in day.filings if filing.filed_on == filed_on]
-    if not filings or now < index_published_at(filed_on):
+    filings = [filing for filing in market.filings if filing.filed_on == filed_on]
+    made_at = market.index_made_at(filed_on)
+    if not filings or now < made_at:
         return None
     head = [
         "Description:           Daily Index of EDGAR Dissemination Feed",
@@ -25,16 +34,16 @@ def daily_master(day: MarketDay, filed_on: date, now: datetime) -> bytes | None:
         " ",
         "CIK|Company Name|Form Type|Date Filed|File Name",
     ]
-    return _index(head, filings, "%Y%m%d")
+    return MasterIndex(_index(head, filings, "%Y%m%d"), made_at)
 
 
-def quarterly_master(day: MarketDay, year: int, quarter: int, now: datetime) -> bytes | None:
+def quarterly_master(market: Market, year: int, quarter: int, now: datetime) -> MasterIndex | None:
     """The quarter's master index of every day that has a daily one by ``now``, or None."""
     filings = [
         filing
-        for filing in day.filings
+        for filing in market.filings
         if (filing.filed_on.year, quarter_of(filing.filed_on)) == (year, quarter)
-        and index_published_at(filing.filed_on) <= now
+        and market.index_made_at(filing.filed_on) <= now
     ]
     if not filings:
         return None
@@ -47,7 +56,8 @@ def quarterly_master(day: MarketDay, year: int, quarter: int, now: datetime) -> 
         *([""] * 4),
         "CIK|Company Name|Form Type|Date Filed|Filename",
     ]
-    return _index(head, filings, "%Y-%m-%d")
+    made_at = max(market.index_made_at(filing.filed_on) for filing in filings)
+    return MasterIndex(_index(head, filings, "%Y-%m-%d"), made_at)
 
 
 def _index(head: list[str], filings: Iterable[DayFiling], date_format: str) -> bytes:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -42,11 +43,13 @@ class Ledger(Generic[Entry]):
 class Served:
     """One request to the stand-in SEC.
 
-    ``at_s`` is the arrival on the monotonic clock. ``status`` is 0 where the
-    connection was dropped; ``fault`` names the scripted fault, if any.
+    ``at_s`` is the arrival on the monotonic clock, ``now`` on the stand-in's
+    own. ``status`` is 0 where the connection was dropped, 304 where the client
+    had the answer; ``fault`` names what stood in the way, if anything did.
     """
 
     at_s: float
+    now: datetime
     method: str
     target: str
     status: int

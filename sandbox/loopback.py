@@ -6,13 +6,15 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
+
+from sandbox.ledger import Ledger
 
 _SMALLEST_GZIPPED_BYTES = 256
 _PATIENCE_S = 5.0
@@ -44,11 +46,24 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A body that is never whole in memory, sent as it is, uncompressed.
+
+    ``length_bytes`` becomes the Content-Length; without it the chunks are sent
+    as chunks. A stream of an iterator can be sent once.
+    """
+
+    chunks: Iterable[bytes]
+    length_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Response:
     """What goes back, and how badly.
 
     ``sent_share`` below 1 sends that share of the body under a Content-Length
     that promises all of it, then closes; ``dropped`` closes without a byte.
+    A ``stream`` is sent in place of the body, and whole.
     """
 
     body: bytes = b""
@@ -57,6 +72,7 @@ class Response:
     delay_s: float = 0.0
     sent_share: float = 1.0
     dropped: bool = False
+    stream: Stream | None = None
 
 
 class Load:
@@ -79,10 +95,15 @@ class Load:
 
 
 class LoopbackServer(ABC):
-    """Serves :meth:`answer` on 127.0.0.1, one thread a connection; a context manager."""
+    """Serves :meth:`answer` on 127.0.0.1, one thread a connection; a context manager.
+
+    ``streamed_bytes`` tells of every stream how much of it left before its end,
+    or before the client hung up; :meth:`stop` waits for the last of them.
+    """
 
     def __init__(self) -> None:
         self.load = Load()
+        self.streamed_bytes: Ledger[int] = Ledger()
         self._closing = threading.Event()
         self._listener: _Listener | None = None
 
@@ -186,8 +207,21 @@ class _Handler(BaseHTTPRequestHandler):
         response = self.server.owner.handle(request)
         if response.dropped or response.sent_share < 1:
             self.close_connection = True
-        if not response.dropped:
+        if response.stream and not response.dropped:
+            self._send(response.stream, response)
+        elif not response.dropped:
             self.wfile.write(_wire_bytes(response, str(self.headers.get("Accept-Encoding", ""))))
+
+    def _send(self, stream: Stream, response: Response) -> None:
+        self.wfile.write(_head(response.status, _headers(response) | _framing(stream)))
+        sent_bytes = 0
+        try:
+            for chunk in filter(None, stream.chunks):
+                self.wfile.write(_framed(chunk, stream))
+                sent_bytes += len(chunk)
+            self.wfile.write(_framed(b"", stream))
+        finally:
+            self.server.owner.streamed_bytes.add(sent_bytes)
 
     do_GET = exchange  # noqa: N815  (the base class looks for these names)
     do_POST = exchange  # noqa: N815
@@ -197,13 +231,31 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _wire_bytes(response: Response, accept_encoding: str) -> bytes:
-    headers = {"Content-Type": "text/plain"} | dict(response.headers)
-    body = response.body
+    headers, body = _headers(response), response.body
     if "gzip" in accept_encoding and len(body) >= _SMALLEST_GZIPPED_BYTES:
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    headers["Content-Length"] = str(len(body))
-    lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+    if response.status != HTTPStatus.NOT_MODIFIED:  # its length would be the unsent body's
+        headers["Content-Length"] = str(len(body))
+    return _head(response.status, headers) + body[: int(len(body) * response.sent_share)]
+
+
+def _headers(response: Response) -> dict[str, str]:
+    return {"Content-Type": "text/plain"} | dict(response.headers)
+
+
+def _head(status: int, headers: Mapping[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return head + body[: int(len(body) * response.sent_share)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _framing(stream: Stream) -> dict[str, str]:
+    if stream.length_bytes is None:
+        return {"Transfer-Encoding": "chunked"}
+    return {"Content-Length": str(stream.length_bytes)}
+
+
+def _framed(chunk: bytes, stream: Stream) -> bytes:
+    """A chunk as it is sent; an empty one is the end."""
+    return chunk if stream.length_bytes is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk)

@@ -1,9 +1,10 @@
-"""The addresses on sec.gov that the stand-in knows."""
+"""The addresses that the stand-in knows: sec.gov's, and a price vendor's."""
 
 import re
 
 FEED = "/cgi-bin/browse-edgar"
 TICKERS = "/files/company_tickers.json"
+PRICES = "/prices.csv"
 
 _QUARTER = r"(?P<year>\d{4})/QTR(?P<quarter>[1-4])"
 _FILED = r"/Archives/edgar/data/(?P<cik>\d+)/"

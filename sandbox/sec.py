@@ -1,24 +1,23 @@
 """A stand-in sec.gov over real HTTP on loopback."""
 
-import csv
-import html
-import io
-import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from sandbox import edgar_feed, edgar_index, sec_pages
+from sandbox import sec_pages
 from sandbox.captures import CapturedFolder
-from sandbox.dissemination import index_published_at, next_business_day
-from sandbox.faults import Faults
+from sandbox.clock import Clock
+from sandbox.faults import Fault, Faults
+from sandbox.gate import BLOCK_FOR, Gate
 from sandbox.ledger import Ledger, Served, peak_rate
 from sandbox.loopback import LoopbackServer, Request, Response
-from sandbox.market_day import DayFiling, MarketDay
-from sandbox.paths import DAILY_INDEX, FEED, PAGE, QUARTERLY_MASTER, SUBMISSION, TICKERS
+from sandbox.market import Market
+from sandbox.market_source import MarketSource
+from sandbox.paging import Quirks
+from sandbox.paths import PRICES
+from sandbox.revalidation import revalidated
 
-PRICES = "/prices.csv"
 _CONTACT = re.compile(r"\S@\S+\.\S")
 
 
@@ -30,36 +29,58 @@ class Source(Protocol):
 
 
 class StandInSec(LoopbackServer):
-    """Serves a market day or a folder of captures as sec.gov does; a context manager.
+    """Serves a market or a folder of captures as sec.gov does; a context manager.
 
-    Every request must declare a contact in its User-Agent, is written to
-    ``ledger``, and may meet one of ``faults``. ``now`` (aware) is the clock of
-    the market day; it starts when the day's last index is out.
+    Every request must declare a contact in its User-Agent and is written to
+    ``ledger``. It may meet an outage or a block, else one of ``faults``; the
+    prices, which another site has, know neither outage nor block. ``clock`` is
+    the time of the market; it starts when the last index is out.
     """
 
-    def __init__(self, source: MarketDay | CapturedFolder) -> None:
+    def __init__(self, source: Market | CapturedFolder) -> None:
         super().__init__()
         self.ledger: Ledger[Served] = Ledger()
         self.faults = Faults()
-        self._source: Source = DaySource(source) if isinstance(source, MarketDay) else source
-        self.now = _day_after(source) if isinstance(source, MarketDay) else datetime.now(UTC)
+        self._gate = Gate()
+        self._source: Source = MarketSource(source) if isinstance(source, Market) else source
+        self.clock = Clock(source.ends_at if isinstance(source, Market) else datetime.now(UTC))
 
     @property
     def now(self) -> datetime:
-        """The moment the stand-in lives in."""
-        return self._now
+        """The moment the stand-in lives in, in UTC."""
+        return self.clock.now
 
     @now.setter
     def now(self, moment: datetime) -> None:
-        if moment.tzinfo is None:
-            raise ValueError(f"now must have a time zone, and {moment} has none")
-        self._now = moment
+        self.clock.now = moment
 
     def show(self, sweep: str) -> None:
         """Serve the feed from another sweep of the captured folder from now on."""
         if not isinstance(self._source, CapturedFolder):
-            raise TypeError("only a CapturedFolder has sweeps: set `now` for a market day")
+            raise TypeError("only a CapturedFolder has sweeps: set `now` for a market")
         self._source.show(sweep)
+
+    def misbehave(self, quirks: Quirks) -> None:
+        """Serve the market's feed with these quirks, and no others, from now on."""
+        if not isinstance(self._source, MarketSource):
+            raise TypeError("only a market's feed has quirks: captured pages are as they are")
+        self._source.quirks = quirks
+
+    def outage(self, start: datetime, end: datetime) -> None:
+        """Drop every connection to sec.gov while ``now`` is in this window (aware)."""
+        self._gate.outage(start, end)
+
+    def block_for(self, minutes: float = BLOCK_FOR / timedelta(minutes=1)) -> None:
+        """Answer with the rate page from ``now`` on, for that long.
+
+        As SEC does, whoever asks in that time is blocked for ten minutes more.
+        """
+        self._gate.block(self.now, timedelta(minutes=minutes))
+
+    @property
+    def blocked_until(self) -> datetime | None:
+        """When the block ends if nobody asks before; None where there was none."""
+        return self._gate.blocked_until
 
     def peak_requests_per_second(self) -> int:
         """Most requests that arrived within any one second."""
@@ -69,14 +90,20 @@ class StandInSec(LoopbackServer):
         """How many requests so far had this regular expression in path or query."""
         return sum(bool(re.search(pattern, served.target)) for served in self.ledger)
 
+    def met(self, fault: str) -> int:
+        """How many requests so far met this fault: its name, ``block`` or ``outage``."""
+        return sum(served.fault == fault for served in self.ledger)
+
     def answer(self, request: Request) -> Response:
-        """Answer one request, scripted faults first, and write it down."""
-        at_s, fault = time.monotonic(), self.faults.take(request.target)
-        normal = Response() if fault and fault.replaces else self._normal(request)
-        response = fault.spoil(normal) if fault else normal
+        """Answer one request, whatever stands in its way first, and write it down."""
+        at_s, now = time.monotonic(), self.clock.arrival(request)
+        fault = self._obstacle(request, now)
+        normal = Response() if fault and fault.replaces else self._normal(request, now)
+        response = revalidated(request, fault.spoil(normal) if fault else normal)
         self.ledger.add(
             Served(
                 at_s=at_s,
+                now=now,
                 method=request.method,
                 target=request.target,
                 status=0 if response.dropped else response.status,
@@ -86,101 +113,15 @@ class StandInSec(LoopbackServer):
         )
         return response
 
-    def _normal(self, request: Request) -> Response:
-        asks_sec = request.path != PRICES  # prices come from a vendor, who asks for no name
-        if asks_sec and not _CONTACT.search(request.user_agent):
+    def _obstacle(self, request: Request, now: datetime) -> Fault | None:
+        refusal = self._gate.refusal(now) if _asks_sec(request) else None
+        return refusal or self.faults.take(request.target)
+
+    def _normal(self, request: Request, now: datetime) -> Response:
+        if _asks_sec(request) and not _CONTACT.search(request.user_agent):
             return sec_pages.undeclared_tool()
-        return self._source.answer(request, self.now)
+        return self._source.answer(request, now)
 
 
-class DaySource:
-    """Answers from a market day, showing only what is disseminated by the time asked."""
-
-    def __init__(self, day: MarketDay) -> None:
-        self._day = day
-
-    def answer(self, request: Request, now: datetime) -> Response:
-        """Answer as EDGAR would at ``now``."""
-        path = request.path
-        if path == FEED:
-            return self._feed(request.query, now)
-        if path == TICKERS:
-            return Response(tickers_json(self._day), headers={"Content-Type": "application/json"})
-        if path == PRICES:
-            return Response(prices_csv(self._day), headers={"Content-Type": "text/csv"})
-        if "-index/" in path:
-            return self._index(path, now)
-        return self._archived(path, now)
-
-    def _feed(self, query: dict[str, str], now: datetime) -> Response:
-        if query.get("output") != "atom" or query.get("action") != "getcurrent":
-            return sec_pages.no_matches()
-        start = int(query.get("start") or 0)
-        if start >= edgar_feed.END_OF_FEED:
-            return sec_pages.unavailable()
-        count = min(int(query.get("count") or 40), edgar_feed.LONGEST_PAGE)
-        page = edgar_feed.entries(self._day, now, query.get("type", ""))[start : start + count]
-        return Response(
-            edgar_feed.render_feed(page, now), headers={"Content-Type": "application/atom+xml"}
-        )
-
-    def _index(self, path: str, now: datetime) -> Response:
-        body = None
-        if daily := DAILY_INDEX.fullmatch(path):
-            filed_on = datetime.strptime(daily["day"], "%Y%m%d").replace(tzinfo=UTC).date()
-            body = edgar_index.daily_master(self._day, filed_on, now)
-        elif quarterly := QUARTERLY_MASTER.fullmatch(path):
-            year, quarter = int(quarterly["year"]), int(quarterly["quarter"])
-            body = edgar_index.quarterly_master(self._day, year, quarter, now)
-        return sec_pages.access_denied() if body is None else Response(body)
-
-    def _archived(self, path: str, now: datetime) -> Response:
-        wanted = SUBMISSION.fullmatch(path) or PAGE.fullmatch(path)
-        filing = self._day.by_accession.get(wanted["accession"]) if wanted else None
-        if wanted is None or filing is None or not _is_shown(filing, int(wanted["cik"]), now):
-            return sec_pages.no_such_key(path.removeprefix("/Archives/"))
-        if SUBMISSION.fullmatch(path):
-            return Response(filing.submission)
-        return Response(filing_page(filing), headers={"Content-Type": "text/html"})
-
-
-def tickers_json(day: MarketDay) -> bytes:
-    """SEC's ticker file of the day's companies."""
-    listed = [(company, ticker) for company in day.companies for ticker in company.tickers]
-    rows = {
-        str(number): {"cik_str": company.cik, "ticker": ticker, "title": company.name}
-        for number, (company, ticker) in enumerate(listed)
-    }
-    return json.dumps(rows, separators=(",", ":")).encode()
-
-
-def prices_csv(day: MarketDay) -> bytes:
-    """Columns ``symbol,price_usd,as_of`` (UTC, the day's close); unknown prices are empty."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["symbol", "price_usd", "as_of"])
-    as_of = day.closes_at.isoformat()
-    writer.writerows([symbol, price_usd, as_of] for symbol, price_usd in day.quotes())
-    return table.getvalue().encode()
-
-
-def filing_page(filing: DayFiling) -> bytes:
-    """The filing's page for human readers, in little."""
-    rows = "".join(
-        f"<tr><td>{d.sequence}</td><td>{d.filename}</td><td>{d.type}</td></tr>\n"
-        for d in filing.documents
-    )
-    names = ", ".join(dict.fromkeys(party.name for party in filing.parties))
-    title = html.escape(f"Form {filing.form} - {names} - {filing.accession}")
-    return (
-        f"<!DOCTYPE html>\n<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n"
-        f"<p>Filing Date {filing.filed_on}</p>\n<table>\n{rows}</table>\n</body>\n</html>\n"
-    ).encode()
-
-
-def _is_shown(filing: DayFiling, cik: int, now: datetime) -> bool:
-    return filing.disseminated_at <= now and any(party.cik == cik for party in filing.parties)
-
-
-def _day_after(day: MarketDay) -> datetime:
-    return index_published_at(next_business_day(day.day))
+def _asks_sec(request: Request) -> bool:
+    return request.path != PRICES  # those come from a vendor, who asks for no name

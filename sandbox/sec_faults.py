@@ -1,10 +1,12 @@
 """Faults of the stand-in SEC: its pages, and spoilt feeds, indexes and submissions."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sandbox import sec_pages
 from sandbox.faults import Fault, retry_after
-from sandbox.loopback import Response
+from sandbox.loopback import Response, Stream
 
 _OTHER_SUBMISSION = (
     "<SEC-DOCUMENT>0009999999-25-999999.txt : 20251211\n"
@@ -18,6 +20,7 @@ _OTHER_SUBMISSION = (
     "<TEXT>\nItem 8.01 Other Events.\nThis is not the filing that was asked for.\n"
     "</TEXT>\n</DOCUMENT>\n</SEC-DOCUMENT>\n"
 )
+_UUENCODED_LINE = b"M" + b"0" * 60
 
 
 def _page(name: str, response: Response) -> Fault:
@@ -66,6 +69,24 @@ def empty_index() -> Fault:
 def wrong_submission(text: str = _OTHER_SUBMISSION) -> Fault:
     """200 and the submission of another accession number."""
     return _page("wrong submission", Response(text.encode(), 200))
+
+
+def swollen(size_bytes: int) -> Fault:
+    """Stream the submission with one more document in it, a graphic of about that size."""
+
+    def swell(normal: Response) -> Response:
+        return replace(normal, body=b"", stream=Stream(_swollen(normal.body, size_bytes)))
+
+    return Fault("swollen", swell)
+
+
+def _swollen(submission: bytes, size_bytes: int) -> Iterator[bytes]:
+    documents, end, after = submission.rpartition(b"</SEC-DOCUMENT>")
+    block = b"\n".join([_UUENCODED_LINE] * 1024) + b"\n"
+    yield documents
+    yield b"<DOCUMENT>\n<TYPE>GRAPHIC\n<SEQUENCE>99\n<FILENAME>large.jpg\n<TEXT>\nbegin 644 x\n"
+    yield from itertools.repeat(block, -(-size_bytes // len(block)))
+    yield b"`\nend\n</TEXT>\n</DOCUMENT>\n" + end + after
 
 
 def _broken(body: bytes) -> bytes:

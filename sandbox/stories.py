@@ -75,11 +75,12 @@ class Story(Value):
         return tuple(numbers | {"9.01": None} if self.release else numbers)
 
     def documents(
-        self, company: str, ticker: str, facts: Facts, day: date
+        self, company: str, ticker: str, facts: Facts, *, period: date, signed_on: date
     ) -> tuple[Document, ...]:
         """The documents of one filing of this kind, in submission order."""
         words = facts | {"company": company, "ticker": ticker}
-        return tuple(_documents(self, words, f"{day:%B} {day.day}, {day.year}"))
+        words |= {"reported": _written(period), "signed": _written(signed_on)}
+        return tuple(_documents(self, words))
 
     def draw(self, dice: random.Random, given: Mapping[str, Any]) -> Facts:
         """Facts for one filing: the given ones, the others drawn, and what follows from them."""
@@ -121,14 +122,18 @@ def _pick(dice: random.Random, choice: Choice) -> float | str:
     return round(low + step * dice.randint(0, round((high - low) / step)), 4)
 
 
-def _documents(story: Story, words: Facts, day: str) -> list[Document]:
+def _written(day: date) -> str:
+    return f"{day:%B} {day.day}, {day.year}"
+
+
+def _documents(story: Story, words: Facts) -> list[Document]:
     if story.namespace:
         return [_document(story.form, 1, "primary_doc.xml", _schedule(story, words))]
     if not story.sections:
         return [
             _document(story.form, 1, "main.htm", _html(story.title, _body(story, words), words))
         ]
-    documents = [_document(story.form, 1, "report.htm", _current_report(story, words, day))]
+    documents = [_document(story.form, 1, "report.htm", _current_report(story, words))]
     if story.release:
         body = [*_paragraphs(story.release.text, words), _table(story.release.table, words)]
         documents.append(_document("EX-99.1", 2, "release.htm", _html(story.title, body, words)))
@@ -171,12 +176,12 @@ def _html(title: str, body: list[str], words: Facts) -> str:
     )
 
 
-def _current_report(story: Story, words: Facts, day: str) -> str:
+def _current_report(story: Story, words: Facts) -> str:
     company, ticker = escape(str(words["company"])), escape(str(words["ticker"]))
     cover = [
         "<p>UNITED STATES SECURITIES AND EXCHANGE COMMISSION<br/>Washington, D.C. 20549</p>",
         f"<p><b>FORM {story.form}</b></p>\n<p>CURRENT REPORT</p>",
-        f"<p>Date of Report (Date of earliest event reported): {day}</p>",
+        f"<p>Date of Report (Date of earliest event reported): {words['reported']}</p>",
         f"<p><b>{company}</b><br/>(Exact name of registrant as specified in its charter)</p>",
         "<table>\n<tr><td>Title of each class</td><td>Trading symbol</td></tr>",
         f"<tr><td>Common Stock, par value $0.001</td><td>{ticker}</td></tr>\n</table>",
@@ -186,7 +191,7 @@ def _current_report(story: Story, words: Facts, day: str) -> str:
         sections.append(_section("9.01", "(d) Exhibits. 99.1 Press release.", words))
     signature = (
         "<p>SIGNATURES</p>\n<p>The registrant has caused this report to be signed by the "
-        f"undersigned, duly authorized.<br/>{company}<br/>{day}</p>"
+        f"undersigned, duly authorized.<br/>{company}<br/>{words['signed']}</p>"
     )
     page = ["<html>\n<body>", *cover, *sections, signature, "</body>\n</html>"]
     return _xbrl("\n".join(page))

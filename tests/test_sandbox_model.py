@@ -17,7 +17,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from blocks.models import CatalystKind, RiskLevel
 from sandbox import model_faults
 from sandbox.faults import Fault, dropped, slow, truncated
-from sandbox.market_day import DayFiling, bundled_day
+from sandbox.market import DayFiling
+from sandbox.market_day import bundled_day
 from sandbox.model import StandInModel
 from sandbox.reader import PHRASES, read_filing
 from sandbox.schema_fit import NOTHING, fit

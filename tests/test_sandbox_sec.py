@@ -15,30 +15,23 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sec_requests import AGENT, accessions, feed_path
 
 from sandbox import sec_faults
 from sandbox.captures import CapturedFolder
 from sandbox.dissemination import EASTERN
-from sandbox.edgar_feed import entries
 from sandbox.faults import Fault, Faults, dropped, slow, status, truncated
 from sandbox.ledger import peak_rate
 from sandbox.market_day import bundled_day, generated_day
+from sandbox.paging import Feed
 from sandbox.sec import StandInSec
 
-AGENT = {"User-Agent": "Sandbox tests (tester@example.com)"}
 DAILY = "/Archives/edgar/daily-index/2025/QTR4/master.20251211.idx"
 FIRST_SWEEP = "feeds/sweep_20251212T180234_all"
 
 
 def eastern(hour: int, minute: int = 0, second: int = 0, day: int = 11) -> datetime:
     return datetime(2025, 12, day, hour, minute, second, tzinfo=EASTERN)
-
-
-def feed_path(start: int = 0, count: int = 100, form: str = "") -> str:
-    return (
-        f"/cgi-bin/browse-edgar?action=getcurrent&type={form}&company=&dateb=&owner=include"
-        f"&start={start}&count={count}&output=atom"
-    )
 
 
 @pytest.fixture
@@ -59,10 +52,6 @@ def captured(edgar_captures: Path) -> Iterator[StandInSec]:
         yield running
 
 
-def accessions(body: bytes) -> list[str]:
-    return re.findall(r"accession-number=(\S+)</id>", body.decode("latin-1"))
-
-
 def test_a_request_without_a_contact_is_refused_with_the_page_for_undeclared_tools(
     sec: StandInSec,
 ) -> None:
@@ -77,7 +66,8 @@ def test_the_feed_is_atom_that_feedparser_reads_without_complaint(client: httpx.
     feed = feedparser.parse(answer.content)
     assert not feed.bozo
     assert (feed.version, feed.encoding) == ("atom10", "iso-8859-1")
-    assert len(feed.entries) == len(entries(bundled_day(), eastern(22, 6, day=12)))
+    held = Feed(bundled_day().filings, eastern(22, 6, day=12)).entries
+    assert len(feed.entries) == len(held)
     assert answer.headers["content-type"] == "application/atom+xml"
 
 
