@@ -5,12 +5,11 @@ asked for in ``edgar_http``; this block puts the two together.
 """
 
 import io
-import os
 import re
 import tempfile
 from collections.abc import Iterator
 from datetime import date
-from getpass import getuser
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +18,8 @@ import pandas as pd
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from blocks.edgar_breaker import Breaker
+from blocks.edgar_conditional import ConditionalSession
 from blocks.edgar_feed import MAX_START, FeedPage, read_page
 from blocks.edgar_http import Body, EdgarSession, Transport
 from blocks.edgar_index import (
@@ -31,8 +32,9 @@ from blocks.edgar_index import (
     read_rows,
     read_tickers,
 )
-from blocks.edgar_pace import RequestPace
-from blocks.edgar_submission import read_submission
+from blocks.edgar_kept import ValidatorCache
+from blocks.edgar_pace import RequestPace, default_limiter_path
+from blocks.edgar_submission import SubmissionReader
 from blocks.errors import ConfigurationError, EdgarError, FeedUnreadable, IndexUnreadable
 from blocks.models import Filing, Submission
 
@@ -50,18 +52,15 @@ _REMEDY = (
 )
 
 
-def default_limiter_path() -> Path:
-    """One file for all processes of this user on this machine."""
-    user = str(os.getuid()) if hasattr(os, "getuid") else getuser()
-    return Path(tempfile.gettempdir()) / f"sec-filings-{user}" / "edgar-requests.sqlite"
-
-
 class EdgarClient(Block):
     """Asks EDGAR for feeds, indexes, submissions and tickers. Thread-safe.
 
     Every method may raise EdgarUnavailable (after its retries), EdgarBlocked
-    (at once, never retried), EdgarNotFound, or EdgarError for a redirect to
-    another host, and waits for its turn under the machine's request limit.
+    (at once, never retried; until its ``until`` no process of this machine
+    asks), EdgarNotFound, or EdgarError for a redirect to another host, and
+    waits for its turn under the machine's request limit. Indexes and tickers
+    are kept, and sent again only when they have changed, or could not be read
+    to the last row.
     """
 
     _block_type_name: ClassVar[str | None] = "EDGAR client"
@@ -88,16 +87,30 @@ class EdgarClient(Block):
     max_attempts: Annotated[int, Field(ge=1, le=20)] = Field(
         5, description="Attempts per request where EDGAR is overloaded, slow or drops the line."
     )
+    block_wait_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        600,
+        description="Seconds in which no process of this machine asks again once SEC has answered"
+        " with its block page; SEC lifts a block after ten minutes without requests.",
+    )
     limiter_path: Path | None = Field(
         None,
-        description="File that keeps the request limit; by default one per user in the temporary"
-        " folder. Give several users or containers the same file to share one limit.",
+        description="File that keeps the request limit, and beside it whether SEC blocks this"
+        " machine; by default one per user in the temporary folder. Give several users or"
+        " containers the same file to share one limit.",
+    )
+    cache_folder: Path | None = Field(
+        None,
+        description="Folder that keeps indexes and tickers, so that EDGAR sends them again only"
+        " when they have changed, at most 256 MiB; by default beside limiter_path.",
     )
     max_submission_bytes: Annotated[int, Field(ge=1024)] = Field(
-        20 * MEBIBYTE, description="Submissions are read up to this many bytes."
+        20 * MEBIBYTE,
+        description="Of a submission at most this many bytes are downloaded, usually far fewer:"
+        " reading ends where nothing more is needed.",
     )
 
     _session: EdgarSession = PrivateAttr()
+    _conditional: ConditionalSession = PrivateAttr()
 
     @model_validator(mode="before")
     @classmethod
@@ -135,9 +148,18 @@ class EdgarClient(Block):
         server = httpx.URL(self.base_url).netloc.decode()
         path = self.limiter_path or default_limiter_path()
         self._session = EdgarSession(
-            Transport(self.base_url, self.user_agent, self.timeout_s, self.max_attempts),
+            Transport(
+                self.base_url,
+                self.user_agent,
+                self.timeout_s,
+                self.max_attempts,
+                self.block_wait_s,
+            ),
             RequestPace(path, server, self.max_requests_per_s),
+            Breaker(path.parent / f"{path.name}.breaker", server),
         )
+        folder = self.cache_folder or path.parent / f"{path.name}.kept"
+        self._conditional = ConditionalSession(self._session, ValidatorCache(folder, server))
 
     def feed_page(self, start: int, count: int = 100) -> FeedPage:
         """One page of the newest filings of all forms, from entry ``start`` on.
@@ -174,8 +196,12 @@ class EdgarClient(Block):
                 (EDGAR makes it at about 22:06 Eastern).
             IndexUnreadable: not a master index, or most of its rows cannot be read.
         """
-        body = self._session.read(daily_index_path(day), max_bytes=_MAX_INDEX_BYTES)
-        return read_index(_whole(body, IndexUnreadable, "daily index"))
+        path = daily_index_path(day)
+        with self._conditional.trial(path) as trial:
+            body = self._conditional.read(path, max_bytes=_MAX_INDEX_BYTES)
+            index = read_index(_whole(body, IndexUnreadable, "daily index"))
+            trial.is_sound = not index.unreadable
+        return index
 
     def quarterly_index(self, year: int, quarter: int) -> Iterator[IndexRow | UnreadableRow]:
         """The rows of a quarter's master index, one party of one filing each.
@@ -189,20 +215,30 @@ class EdgarClient(Block):
                 could not be read.
         """
         path = quarterly_index_path(year, quarter)
-        with tempfile.TemporaryFile() as file:
-            if not self._session.save(path, into=file, max_bytes=_MAX_QUARTER_BYTES):
+        with tempfile.TemporaryFile() as file, self._conditional.trial(path) as trial:
+            if not self._conditional.save(path, into=file, max_bytes=_MAX_QUARTER_BYTES):
                 raise IndexUnreadable(f"{path} is larger than any index of EDGAR; not read.")
             with io.TextIOWrapper(file, encoding="latin-1") as lines:
-                yield from read_rows(lines)
+                for row in read_rows(lines):
+                    if isinstance(row, UnreadableRow):
+                        trial.is_sound = False
+                    yield row
 
     def submission(self, filing: Filing) -> Submission:
-        """The full submission of a filing, read up to ``max_submission_bytes``.
+        """The full submission of a filing, read while it comes in and cut where enough came.
+
+        At most ``max_submission_bytes`` are downloaded, and never more kept in memory
+        than a :class:`SubmissionReader` keeps.
 
         Raises:
             SubmissionUnreadable: nothing in it a reader could use.
         """
-        body = self._session.read(filing.submission_path, max_bytes=self.max_submission_bytes)
-        return read_submission(body.data, filing.accession, complete=body.complete)
+        received = self._session.stream(
+            filing.submission_path,
+            sink=partial(SubmissionReader, filing.accession),
+            max_bytes=self.max_submission_bytes,
+        )
+        return received.sink.submission(complete=received.complete)
 
     def tickers(self) -> pd.DataFrame:
         """SEC's tickers: columns ``cik`` (int64), ``ticker`` and ``name`` (str), SEC's order.
@@ -212,8 +248,18 @@ class EdgarClient(Block):
         Raises:
             IndexUnreadable: the answer is not SEC's ticker file.
         """
-        body = self._session.read(_TICKERS_PATH, max_bytes=_MAX_INDEX_BYTES)
-        return read_tickers(_whole(body, IndexUnreadable, "ticker file"))
+        with self._conditional.trial(_TICKERS_PATH):
+            body = self._conditional.read(_TICKERS_PATH, max_bytes=_MAX_INDEX_BYTES)
+            return read_tickers(_whole(body, IndexUnreadable, "ticker file"))
+
+    @property
+    def requests_sent(self) -> int:
+        """How many requests have left since this client was made, or unpickled.
+
+        Retries, redirects and those answered with 304 count; one that SEC's block
+        held back, or that found no connection, does not.
+        """
+        return self._session.requests_sent
 
     def close(self) -> None:
         """Close the kept connections; the block stays usable."""

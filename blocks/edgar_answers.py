@@ -69,6 +69,11 @@ def is_block_page(head: bytes) -> bool:
     return bool(_HTML.match(head) and _BLOCKED.search(head[:HEAD_BYTES]))
 
 
+def is_error_page(head: bytes) -> bool:
+    """Whether a body is a web page or an error of the storage, whatever its status."""
+    return bool(_HTML.match(head) or _S3_ERROR.match(head))
+
+
 def describe(body: bytes) -> str:
     """A few words on what came, for the message of an error."""
     if not body.strip():

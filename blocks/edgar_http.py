@@ -1,4 +1,4 @@
-"""Requests to EDGAR: one host, a declared identity, a shared pace, retries.
+"""Requests to EDGAR: one host, a declared identity, a shared pace and breaker, retries.
 
 Only transport is decided here; what a body means is read elsewhere.
 """
@@ -7,27 +7,35 @@ import io
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import IO
+from functools import partial
+from itertools import chain
+from typing import IO, Generic, TypeVar
 
 import httpx
 import stamina
 
-from blocks.edgar_answers import HEAD_BYTES, AnswerKind, answer_kind, describe, retry_after_s
+from blocks.edgar_answers import HEAD_BYTES
+from blocks.edgar_breaker import Breaker
+from blocks.edgar_failures import (
+    TRANSIENT,
+    Passing,
+    StayAway,
+    blocked,
+    raise_unless_good,
+    refuse_other_host,
+    retry_in,
+    unavailable,
+)
+from blocks.edgar_gzip import inflated
 from blocks.edgar_pace import RequestPace
-from blocks.errors import EdgarBlocked, EdgarError, EdgarNotFound, EdgarUnavailable
-from blocks.models import utc_now
+from blocks.edgar_sink import FileSink, Sink
+from blocks.errors import EdgarError
 
 _MAX_REDIRECTS = 3
-_MAX_RETRY_AFTER_S = 60.0
 _WHOLE_ANSWER = 10  # an answer may take this many times the timeout in all
-_ERROR_BYTES = 64 * 1024
-_BLOCK_ADVICE = (
-    "Asking again prolongs a block: wait ten minutes, and check that user_agent names you and your"
-    " e-mail address and that nothing else at this address asks EDGAR too often."
-)
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,35 @@ class Body:
     complete: bool
 
 
+SinkT = TypeVar("SinkT", bound=Sink)
+
+
+@dataclass(frozen=True)
+class Received(Generic[SinkT]):
+    """An answer whose body went into ``sink``.
+
+    ``complete`` False: the byte cap cut it. ``unchanged``: it has none, as on 304.
+    """
+
+    sink: SinkT
+    complete: bool
+    unchanged: bool
+    headers: httpx.Headers
+
+
 @dataclass(frozen=True)
 class Transport:
-    """Whom to ask, as whom, and how patiently; ``timeout_s`` is the longest silence."""
+    """Whom to ask, as whom, and how patiently.
+
+    ``timeout_s`` is the longest silence of the server, ``block_wait_s`` how
+    long it is left alone after a block page.
+    """
 
     base_url: str
     user_agent: str
     timeout_s: float
     max_attempts: int
+    block_wait_s: float
 
 
 class EdgarSession:
@@ -56,37 +85,69 @@ class EdgarSession:
     to another host, which is never followed, and for other refusals.
     """
 
-    def __init__(self, transport: Transport, pace: RequestPace) -> None:
+    def __init__(self, transport: Transport, pace: RequestPace, breaker: Breaker) -> None:
         self._transport = transport
         self._pace = pace
+        self._breaker = breaker
         self._client: httpx.Client | None = None
         self._opening = threading.Lock()
+        self._sent = 0
+        self._counting = threading.Lock()
 
-    def __reduce__(self) -> tuple[type["EdgarSession"], tuple[Transport, RequestPace]]:
-        return EdgarSession, (self._transport, self._pace)
+    def __reduce__(self) -> tuple[type["EdgarSession"], tuple[Transport, RequestPace, Breaker]]:
+        return EdgarSession, (self._transport, self._pace, self._breaker)
+
+    @property
+    def requests_sent(self) -> int:
+        """How many requests have left, each retry and redirect for itself."""
+        return self._sent
 
     def read(
         self, path: str, params: Mapping[str, str | int] | None = None, *, max_bytes: int
     ) -> Body:
         """The body at ``path``, at most ``max_bytes`` decoded bytes of it."""
         into = io.BytesIO()
-        complete = self.save(path, params, into=into, max_bytes=max_bytes)
-        return Body(into.getvalue(), complete)
+        answer = self.ask(path, params, into=into, max_bytes=max_bytes)
+        return Body(into.getvalue(), answer.complete)
 
-    def save(
+    def ask(
         self,
         path: str,
         params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         into: IO[bytes],
         max_bytes: int,
-    ) -> bool:
-        """Write the body at ``path`` to a seekable file; False where the cap cut it."""
-        request = self._opened().build_request("GET", path, params=params)
+    ) -> Received[FileSink]:
+        """Write the body at ``path`` to a seekable file; ``headers`` may make it conditional."""
+        received = self.stream(
+            path, params, headers, sink=partial(FileSink, into), max_bytes=max_bytes
+        )
+        into.seek(0)
+        return received
+
+    def stream(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        sink: Callable[[], SinkT],
+        max_bytes: int,
+    ) -> Received[SinkT]:
+        """Hand the body at ``path`` to a new sink until it, or the body, or the cap ends that.
+
+        Every attempt that meets a good answer asks for a sink of its own; the
+        last one is given back. The connection of an answer that was not read to
+        its end is closed.
+        """
+        request = self._opened().build_request(
+            "GET", path, params=params, headers=headers, extensions={"trace": self._count}
+        )
         tries = 0
         try:
             for attempt in stamina.retry_context(
-                on=_retry_in,
+                on=retry_in,
                 attempts=self._transport.max_attempts,
                 timeout=None,
                 wait_initial=0.5,
@@ -95,9 +156,13 @@ class EdgarSession:
             ):
                 with attempt:
                     tries = attempt.num
-                    return self._attempt(request, into, max_bytes)
-        except _TRANSIENT as error:
-            raise EdgarUnavailable(_unavailable(path, error, tries), subject=path) from error
+                    return self._attempt(request, sink, max_bytes)
+        except TRANSIENT as error:
+            raise unavailable(path, error, tries) from error
+        except StayAway as error:
+            # first of all for the other processes
+            trip = self._breaker.trip(str(error), error.wait_s)
+            raise blocked(path, error, trip.until) from error
         raise AssertionError("stamina returns a result or raises")
 
     def close(self) -> None:
@@ -122,103 +187,80 @@ class EdgarSession:
                 weakref.finalize(self, self._client.close)
             return self._client
 
-    def _attempt(self, request: httpx.Request, into: IO[bytes], max_bytes: int) -> bool:
+    def _count(self, event: str, _: object) -> None:
+        """Hear what httpcore does with a request; a connection that fails sends none."""
+        if event.endswith("send_request_headers.complete"):
+            with self._counting:
+                self._sent += 1
+
+    def _await_turn(self, path: str) -> None:
+        """Return when one request may leave."""
+        self._breaker.check(path)
+        self._pace.wait()
+        # another thread or process may have been blocked while this one waited
+        self._breaker.check(path)
+
+    def _attempt(
+        self, request: httpx.Request, sink: Callable[[], SinkT], max_bytes: int
+    ) -> Received[SinkT]:
         for _ in range(1 + _MAX_REDIRECTS):
-            self._pace.wait()
+            self._await_turn(request.url.path)
             with closing(self._opened().send(request, stream=True)) as response:
                 if response.next_request is None:
-                    return self._received(response, into, max_bytes)
-                _refuse_other_host(request, response.next_request)
+                    return self._received(response, sink, max_bytes)
+                refuse_other_host(request, response.next_request)
                 request = response.next_request
         raise EdgarError(
             f"EDGAR redirected more than {_MAX_REDIRECTS} times, last to {request.url.path};"
             " check base_url."
         )
 
-    def _received(self, response: httpx.Response, into: IO[bytes], max_bytes: int) -> bool:
-        good = response.status_code == httpx.codes.OK
-        into.seek(0)
-        into.truncate()
-        complete = self._copied(response, into, max_bytes if good else _ERROR_BYTES)
-        into.seek(0)
-        _raise_unless_good(response, into.read(HEAD_BYTES))
-        into.seek(0)
-        return complete
+    def _received(
+        self, response: httpx.Response, sink: Callable[[], SinkT], max_bytes: int
+    ) -> Received[SinkT]:
+        """Judge an answer by its beginning, then hand it on up to the cap."""
+        if _is_unchanged(response):
+            return Received(sink(), complete=True, unchanged=True, headers=response.headers)
+        pieces = self._pieces(response)
+        head = _beginning(pieces)
+        raise_unless_good(response, head[:HEAD_BYTES], self._transport.block_wait_s)
+        into = sink()
+        complete = _handed_on(chain([head], pieces), into, max_bytes)
+        return Received(into, complete=complete, unchanged=False, headers=response.headers)
 
-    def _copied(self, response: httpx.Response, into: IO[bytes], max_bytes: int) -> bool:
-        """Copy decoded bytes up to the cap, so that a compressed bomb stays small."""
-        if "," in response.headers.get("content-encoding", ""):
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if "," in coding:
             raise EdgarError("EDGAR compressed an answer twice, which no real one is; not read.")
-        room = max_bytes
         deadline = time.monotonic() + _WHOLE_ANSWER * self._transport.timeout_s
-        for chunk in response.iter_bytes():
+        is_gzip = coding == "gzip"
+        for piece in inflated(response.iter_raw()) if is_gzip else response.iter_bytes():
             if time.monotonic() > deadline:
-                raise _Passing("an answer that trickles in too slowly", None)
-            into.write(chunk[:room])
-            room -= len(chunk)
-            if room < 0:
-                return False
-        return True
+                raise Passing("an answer that trickles in too slowly", None)
+            yield piece
 
 
-class _Passing(Exception):
-    """An answer that may soon be another one; never leaves this module."""
-
-    def __init__(self, what: str, wait_s: float | None) -> None:
-        super().__init__(what)
-        self.wait_s = wait_s
-
-
-_TRANSIENT = (_Passing, httpx.TransportError, httpx.DecodingError)
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return head
 
 
-def _retry_in(error: Exception) -> bool | float:
-    """Whether to ask again, or the seconds after which the server wants to be asked."""
-    if isinstance(error, _Passing) and error.wait_s is not None:
-        # coming back before the time the server named would only be refused again
-        return error.wait_s if error.wait_s <= _MAX_RETRY_AFTER_S else False
-    return isinstance(error, _TRANSIENT)
+def _handed_on(pieces: Iterable[bytes], into: Sink, room: int) -> bool:
+    """Let the sink take the pieces until it has enough; False where the cap came first."""
+    for piece in pieces:
+        if into.take(piece[:room]):
+            return True
+        room -= len(piece)
+        if room < 0:
+            return False
+    return True
 
 
-def _raise_unless_good(response: httpx.Response, head: bytes) -> None:
-    path, status = response.request.url.path, response.status_code
-    answer = f"EDGAR answered {status} to {path} with {describe(head)}"
-    match answer_kind(status, head):
-        case AnswerKind.BLOCKED:
-            raise EdgarBlocked(f"{answer}. {_BLOCK_ADVICE}", subject=path)
-        case AnswerKind.NOT_FOUND:
-            raise EdgarNotFound(f"{answer}: there is no such file on EDGAR.", subject=path)
-        case AnswerKind.PASSING:
-            asked = response.headers.get("retry-after")
-            raise _Passing(f"{status} with {describe(head)}", retry_after_s(asked, utc_now()))
-        case AnswerKind.REFUSED:
-            raise EdgarError(
-                f"{answer}, which no retry changes: look at that address in a browser, and check"
-                " base_url.",
-                subject=path,
-            )
-        case AnswerKind.GOOD:
-            return
-
-
-def _refuse_other_host(asked: httpx.Request, target: httpx.Request) -> None:
-    if _origin(asked.url) != _origin(target.url):
-        raise EdgarError(
-            f"EDGAR redirected {asked.url.path} to {target.url.scheme}://{target.url.host}, which"
-            " is not the configured host; nothing was asked there. Check base_url.",
-            subject=asked.url.path,
-        )
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _unavailable(path: str, error: Exception, tries: int) -> str:
-    wait_s = error.wait_s if isinstance(error, _Passing) else None
-    asked = "" if wait_s is None else f", and asks to wait {wait_s:.0f} s"
-    what = str(error) or type(error).__name__
-    return (
-        f"EDGAR did not give {path} in {tries} attempt(s), last: {what}{asked}."
-        " It usually passes: the next run asks again; raise max_attempts if it happens often."
-    )
+def _is_unchanged(response: httpx.Response) -> bool:
+    """Whether this is a 304 to a request that asked for one; to any other it says nothing."""
+    asked_for = {"if-none-match", "if-modified-since"} & response.request.headers.keys()
+    return bool(asked_for) and response.status_code == httpx.codes.NOT_MODIFIED

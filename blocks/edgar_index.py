@@ -56,9 +56,15 @@ class DayIndex(NamedTuple):
     unreadable: tuple[str, ...]
 
 
+def quarter_of(day: date) -> tuple[int, int]:
+    """The year and the quarter (1 to 4) under which EDGAR files a day's index."""
+    return day.year, (day.month + 2) // 3
+
+
 def daily_index_path(day: date) -> str:
     """Path of the master index of one day on EDGAR."""
-    return f"/Archives/edgar/daily-index/{day:%Y}/QTR{_quarter(day)}/master.{day:%Y%m%d}.idx"
+    year, quarter = quarter_of(day)
+    return f"/Archives/edgar/daily-index/{year:04d}/QTR{quarter}/master.{day:%Y%m%d}.idx"
 
 
 def quarterly_index_path(year: int, quarter: int) -> str:
@@ -73,8 +79,7 @@ def quarters_to_search(accessions: Iterable[str], today: date) -> tuple[tuple[in
         ((year, quarter) for year in sorted(years) for quarter in (1, 2, 3, 4)),
         ((year + 1, 1) for year in sorted(years)),
     )
-    last = (today.year, (today.month + 2) // 3)
-    return tuple(dict.fromkeys(pair for pair in pairs if pair <= last))
+    return tuple(dict.fromkeys(pair for pair in pairs if pair <= quarter_of(today)))
 
 
 def read_index(body: bytes) -> DayIndex:
@@ -186,7 +191,3 @@ def _row(text: str) -> IndexRow | None:
 def _year_of(accession: str) -> int:
     two_digits = int(accession[11:13])
     return 1900 + two_digits if two_digits >= 90 else 2000 + two_digits  # noqa: PLR2004 - EDGAR began in 1993
-
-
-def _quarter(day: date) -> int:
-    return (day.month - 1) // 3 + 1

@@ -10,12 +10,15 @@ within the rate although requests take unequal time to reach the server.
 """
 
 import math
+import os
 import re
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +28,12 @@ from blocks.errors import ConfigurationError
 
 _SLACK = 1.1
 _BUSY_TIMEOUT_MS = 60_000
+
+
+def default_limiter_path() -> Path:
+    """One file for all processes of this user on this machine."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else getuser()
+    return Path(tempfile.gettempdir()) / f"sec-filings-{user}" / "edgar-requests.sqlite"
 
 
 class RequestPace:

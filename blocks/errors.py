@@ -6,7 +6,7 @@
     │   └── AnswerCacheUnusable  answers could not be kept, so none is bought
     ├── EdgarError
     │   ├── EdgarUnavailable     5xx, 429, timeouts, dropped connections, after retries
-    │   ├── EdgarBlocked         SEC refuses this address or this User-Agent
+    │   ├── EdgarBlocked         SEC asks this address to stay away for now
     │   ├── EdgarNotFound        no such feed page, index or submission
     │   ├── FeedUnreadable       not the Atom feed that was asked for
     │   ├── IndexUnreadable      not an EDGAR index
@@ -28,11 +28,14 @@
     │   ├── StoreTooNew          written by a later version of this program
     │   └── ClaimLost            a lease ran out, and another run has the filing
     └── RunNeedsAttention        the run ended with filings that failed
+        └── DayNotClosed         a day's index lists filings that have no outcome
 
 The message comes first and says what was wrong and what to do next; context
 is keyword-only and optional, because Prefect rebuilds a stored exception from
 its message alone.
 """
+
+from datetime import datetime
 
 
 class SecFilingsError(Exception):
@@ -67,7 +70,17 @@ class EdgarUnavailable(EdgarError):
 
 
 class EdgarBlocked(EdgarError):
-    """SEC refuses this address or User-Agent; asking again prolongs the block."""
+    """SEC asks this address to stay away for now; asking again prolongs it.
+
+    ``until`` (aware, UTC) is when a request may leave again, ``None`` where
+    the error was rebuilt from its message. Nothing is asked before then.
+    """
+
+    def __init__(
+        self, message: str = "", *, subject: str | None = None, until: datetime | None = None
+    ) -> None:
+        super().__init__(message, subject=subject)
+        self.until = until
 
 
 class EdgarNotFound(EdgarError):
@@ -158,3 +171,7 @@ class ClaimLost(StoreError):
 
 class RunNeedsAttention(SecFilingsError):
     """The run finished its work, and some filings failed."""
+
+
+class DayNotClosed(RunNeedsAttention):
+    """A day's index lists filings that are not accounted for, or rows that cannot be read."""

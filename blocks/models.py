@@ -7,7 +7,8 @@ after the file, so a type defined there has two names.
 import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,9 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+
+# EDGAR and the exchanges date and time by it
+EASTERN: Final = ZoneInfo("America/New_York")
 
 ACCESSION_PATTERN = re.compile(r"[0-9]{10}-[0-9]{2}-[0-9]{6}")
 
@@ -71,6 +75,7 @@ class Party(Value):
 
 
 _ISSUER_ROLES = ("Subject", "Issuer", "Filer")
+_FILING_ROLES = ("Filer", "Filed by", "Reporting")
 
 
 class Filing(Value):
@@ -111,7 +116,10 @@ class Filing(Value):
 
 
 class Document(Value):
-    """One document of a submission; ``body`` is what stands inside ``<TEXT>``, unchanged."""
+    """One document of a submission; ``body`` is what stands inside ``<TEXT>``, unchanged.
+
+    It is empty where that is no text but data: a picture, an archive, XBRL.
+    """
 
     type: str
     sequence: int | None = None
@@ -123,8 +131,8 @@ class Document(Value):
 class Submission(Value):
     """A full submission text file, read. ``items`` are the header's item titles.
 
-    ``complete`` is False where reading stopped at the byte cap; ``documents``
-    then holds what came before it.
+    ``documents`` ends where nothing more was needed. ``complete`` is False where a
+    cap or a broken stream ended it before, or left out a part of a text.
     """
 
     accession: Accession
@@ -135,6 +143,11 @@ class Submission(Value):
     items: tuple[str, ...] = ()
     documents: tuple[Document, ...]
     complete: bool = True
+
+    @property
+    def filer_ciks(self) -> tuple[Cik, ...]:
+        """Who filed it: registrants, and the owners who report a stake; not who it is about."""
+        return tuple(party.cik for party in self.parties if party.role in _FILING_ROLES)
 
 
 class Excerpt(Value):
@@ -167,13 +180,24 @@ class Verdict(StrEnum):
 
 
 class Decision(Value):
-    """The price filter's word on one filing, with what it was based on."""
+    """The price filter's word on one filing, with what it was based on.
+
+    ``ticker_choice`` says which of how many tickers was taken and why, and of
+    several issuers which. The ``as_of`` times and ``price_source`` are None
+    where there was no such table. A table is stale once its freshness window
+    is over and its source did not give a newer one, so that its content may
+    have changed since. The age of the prices is no measure of that: they are
+    four days old after a long weekend, and ``price_as_of`` tells it anyhow.
+    """
 
     verdict: Verdict
     ticker: str | None = None
     price_usd: float | None = None
     price_as_of: UtcDatetime | None = None
     price_source: str | None = None
+    price_stale: bool = False
+    tickers_as_of: UtcDatetime | None = None
+    tickers_stale: bool = False
     ticker_choice: str = ""
 
 
@@ -270,7 +294,12 @@ class Reply(Value):
 
 
 class Answer(Value):
-    """A reply as it is kept: the unit of the model cache."""
+    """A reply as it is kept: the unit of the model cache.
+
+    What the submission's header told stands with it, since nothing else of the
+    submission is kept: ``accepted_at``, ``period`` (of report), ``filer_ciks``
+    and ``item_titles``. Answers of earlier versions have the first alone.
+    """
 
     accession: Accession
     fingerprint: str
@@ -280,6 +309,9 @@ class Answer(Value):
     accepted_at: UtcDatetime | None
     answered_at: UtcDatetime
     paid_by_run: str
+    period: date | None = None
+    filer_ciks: tuple[Cik, ...] = ()
+    item_titles: tuple[str, ...] = ()
 
 
 class Claimed(Value):

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,10 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from blocks.edgar import EdgarClient, default_limiter_path
+from blocks.edgar import EdgarClient
 from blocks.edgar_answers import HEAD_BYTES, AnswerKind, answer_kind, describe, retry_after_s
 from blocks.edgar_index import IndexRow, UnreadableRow
-from blocks.edgar_pace import RequestPace
+from blocks.edgar_pace import RequestPace, default_limiter_path
 from blocks.errors import (
     ConfigurationError,
     EdgarBlocked,
@@ -34,6 +35,8 @@ from blocks.errors import (
     SubmissionUnreadable,
 )
 from blocks.models import Filing, FoundBy, Party
+from sandbox.market_day import bundled_day
+from sandbox.sec import StandInSec
 
 ROOT = Path(__file__).resolve().parents[1]
 WHO = "Sample Company AdminContact@sample.com"
@@ -61,13 +64,17 @@ TOOL_PAGE = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says: ``cut`` drops the line early, ``delay_s`` is silence before."""
+    """What the server says: ``cut`` drops the line early, ``delay_s`` is silence before.
+
+    Without ``is_length_told`` only the closed line says that the body is over.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     delay_s: float = 0.0
+    is_length_told: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,12 +120,13 @@ class Handler(BaseHTTPRequestHandler):
         answers = self.server.script[target.path] or [Answer(status=404)]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         time.sleep(answer.delay_s)
-        self.close_connection = answer.cut
+        self.close_connection = answer.cut or not answer.is_length_told
         with contextlib.suppress(OSError):  # the client may have given up
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body) + 10 * answer.cut))
+            if answer.is_length_told:
+                self.send_header("Content-Length", str(len(answer.body) + 10 * answer.cut))
             self.end_headers()
             self.wfile.write(answer.body)
 
@@ -154,6 +162,7 @@ def made(sec: Sec, tmp_path: Path, **changed: Any) -> EdgarClient:  # noqa: ANN4
 
 
 SOON = {"Retry-After": "0"}
+MOVED = Answer(status=301, headers={"Location": "/there"})
 TXT = FILING.submission_path
 DAY = date(2024, 1, 2)
 DAILY = "/Archives/edgar/daily-index/2024/QTR1/master.20240102.idx"
@@ -213,6 +222,31 @@ def test_a_compressed_bomb_is_cut_at_the_cap(sec: Sec, tmp_path: Path) -> None:
     sec.says(TXT, Answer(bomb, headers={"Content-Encoding": "gzip"}))
     with contextlib.closing(made(sec, tmp_path, max_submission_bytes=100_000)) as client:
         assert len(client.submission(FILING).documents[0].body) < 100_000
+
+
+def test_a_spoilt_compression_is_tried_again(sec: Sec, client: EdgarClient) -> None:
+    spoilt = gzip.compress(SUBMISSION)[:-30] + bytes(30)
+    zipped = {"Content-Encoding": "gzip"}
+    sec.says(
+        TXT, Answer(spoilt, headers=zipped), Answer(gzip.compress(SUBMISSION), headers=zipped)
+    )
+    assert client.submission(FILING).complete
+    assert len(sec.asked) == 2
+
+
+def test_a_compressed_index_that_is_cut_where_the_line_closes_is_asked_for_again(
+    sec: Sec, client: EdgarClient
+) -> None:
+    whole = INDEX + b"".join(INDEX.splitlines(keepends=True)[2:] * 500)
+    zipped = gzip.compress(whole)
+    untold = {"Content-Encoding": "gzip", "ETag": '"one"'}
+    sec.says(
+        DAILY,
+        Answer(zipped[: len(zipped) // 2], headers=untold, is_length_told=False),
+        Answer(zipped, headers=untold, is_length_told=False),
+    )
+    assert len(client.daily_index(DAY).filings) == 1
+    assert len(sec.asked) == 2
 
 
 def test_a_bomb_in_a_bomb_is_not_opened(sec: Sec, client: EdgarClient) -> None:
@@ -297,15 +331,22 @@ def test_a_web_page_with_status_200_is_named(
         ask(client)
 
 
+def ends_in(error: EdgarBlocked, wait_s: float) -> bool:
+    """Whether requests are held back for so long from now, give or take the test's own time."""
+    assert error.until is not None
+    return wait_s - 10 < (error.until - datetime.now(UTC)).total_seconds() <= wait_s
+
+
 @pytest.mark.parametrize("page", [RATE_PAGE, TOOL_PAGE])
 @pytest.mark.parametrize("status", [200, 403, 429, 503])
 def test_a_block_page_stops_at_once_whatever_its_status(
     sec: Sec, client: EdgarClient, page: bytes, status: int
 ) -> None:
     sec.says(TXT, Answer(page, status=status, headers=SOON))
-    with pytest.raises(EdgarBlocked, match="wait ten minutes"):
+    with pytest.raises(EdgarBlocked, match=r"No request leaves before .* E[SD]T") as raised:
         client.submission(FILING)
     assert len(sec.asked) == 1
+    assert ends_in(raised.value, 600)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -377,10 +418,14 @@ def test_the_wait_a_server_asks_for_is_kept(sec: Sec, client: EdgarClient) -> No
     assert 1.0 <= second.at - first.at < 3.0
 
 
-def test_a_wait_longer_than_a_run_should_last_ends_it(sec: Sec, client: EdgarClient) -> None:
+def test_a_wait_longer_than_a_run_should_last_ends_it_and_is_kept_for_the_next(
+    sec: Sec, client: EdgarClient
+) -> None:
     sec.says(TXT, Answer(status=503, headers={"Retry-After": "3600"}))
-    with pytest.raises(EdgarUnavailable, match=r"1 attempt.*asks to wait 3600 s"):
-        client.submission(FILING)
+    for _ in range(2):
+        with pytest.raises(EdgarBlocked, match=r"3600 s.*run again after that") as raised:
+            client.submission(FILING)
+        assert ends_in(raised.value, 3600)
     assert len(sec.asked) == 1
 
 
@@ -388,7 +433,9 @@ def test_when_attempts_are_used_up_the_message_says_what_happened(
     sec: Sec, client: EdgarClient
 ) -> None:
     sec.says(TXT, Answer(b"<html><title>SEC.gov | Oops</title>", status=503, headers=SOON))
-    with pytest.raises(EdgarUnavailable, match=r"3 attempt.*503 with .*Oops.*next run") as raised:
+    with pytest.raises(
+        EdgarUnavailable, match=r"3 attempt.*503 .*Oops.*run again later"
+    ) as raised:
         client.submission(FILING)
     assert raised.value.subject == TXT
     assert len(sec.asked) == 3
@@ -398,6 +445,22 @@ def test_a_dropped_connection_is_tried_again(sec: Sec, client: EdgarClient) -> N
     sec.says(TXT, Answer(SUBMISSION[:80], cut=True), Answer(SUBMISSION))
     assert client.submission(FILING).complete
     assert len(sec.asked) == 2
+
+
+def test_an_attempt_that_broke_off_leaves_no_document_behind(
+    sec: Sec, client: EdgarClient
+) -> None:
+    long = SUBMISSION.replace(b"hello", b"hello " * 5_000)
+    sec.says(TXT, Answer(long[:-20], cut=True), Answer(long))
+    found = client.submission(FILING)
+    assert found.complete
+    assert len(found.documents) == 1
+
+
+def test_a_block_page_longer_than_its_beginning_is_one(sec: Sec, client: EdgarClient) -> None:
+    sec.says(TXT, Answer(RATE_PAGE + b" " * 3 * HEAD_BYTES))
+    with pytest.raises(EdgarBlocked):
+        client.submission(FILING)
 
 
 def test_a_silent_server_is_given_up_after_its_attempts(sec: Sec, tmp_path: Path) -> None:
@@ -448,6 +511,47 @@ def test_a_redirect_within_the_host_is_followed_but_not_for_ever(
     sec.says("/there", Answer(status=301, headers={"Location": "/there"}))
     with pytest.raises(EdgarError, match="redirected more than 3 times"):
         client.submission(FILING)
+
+
+def test_every_request_that_left_is_counted(sec: Sec, client: EdgarClient) -> None:
+    assert client.requests_sent == 0
+    sec.says(TXT, Answer(status=503, headers=SOON), Answer(SUBMISSION[:80], cut=True), MOVED)
+    sec.says("/there", Answer(SUBMISSION))
+    client.submission(FILING)
+    assert client.requests_sent == len(sec.asked) == 4
+    tagged = {"ETag": '"one"'}
+    sec.says(DAILY, Answer(INDEX, headers=tagged), Answer(status=304, headers=tagged))
+    for _ in range(2):
+        client.daily_index(DAY)
+    client.close()
+    with pytest.raises(EdgarNotFound):
+        client.tickers()
+    assert client.requests_sent == len(sec.asked) == 7
+
+
+def test_a_request_that_is_held_back_or_finds_no_server_is_not_counted(
+    sec: Sec, client: EdgarClient, tmp_path: Path
+) -> None:
+    sec.says(TXT, Answer(RATE_PAGE))
+    for _ in range(3):
+        with pytest.raises(EdgarBlocked):
+            client.submission(FILING)
+    assert client.requests_sent == 1
+    lonely = made(sec, tmp_path, base_url="http://127.0.0.1:9", max_attempts=1)
+    with contextlib.closing(lonely), pytest.raises(EdgarUnavailable):
+        lonely.tickers()
+    assert lonely.requests_sent == 0
+
+
+def test_requests_of_many_threads_are_all_counted_and_those_of_another_client_are_not(
+    sec: Sec, client: EdgarClient, tmp_path: Path
+) -> None:
+    client._session._pace.wait = lambda: None  # type: ignore[method-assign]  # many requests
+    sec.says(TXT, Answer(SUBMISSION))
+    with contextlib.closing(made(sec, tmp_path)) as other, ThreadPoolExecutor(8) as pool:
+        other.submission(FILING)
+        list(pool.map(client.submission, [FILING] * 80))
+        assert (client.requests_sent, other.requests_sent) == (80, 1)
 
 
 def test_connections_are_kept_and_closed(sec: Sec, client: EdgarClient) -> None:
@@ -514,42 +618,52 @@ def test_retry_after_is_read_in_both_forms(header: str | None, wait_s: float | N
     assert retry_after_s(header, datetime(2025, 12, 12, 23, 0, tzinfo=UTC)) == wait_s
 
 
-def most_in_one_second(moments: list[float]) -> int:
-    moments = sorted(moments)
-    return max(sum(at <= other < at + 1.0 for other in moments) for at in moments)
-
-
-ASK_FROM_FOUR_THREADS = """
+POLL_FROM_FOUR_THREADS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from blocks.edgar import EdgarClient
 
-client = EdgarClient(user_agent=sys.argv[1], base_url=sys.argv[2], limiter_path=sys.argv[3])
+who, url, limit = sys.argv[1:]
+client = EdgarClient(user_agent=who, base_url=url, limiter_path=limit)
+print("ready", flush=True)
+sys.stdin.readline()
 with ThreadPoolExecutor(4) as pool:
-    list(pool.map(lambda _: client.tickers(), range(14)))
+    pages = list(pool.map(client.feed_page, [0, 100] * 6))
 client.close()
+print(min(len(page.filings) for page in pages[::2]))
 """
 
 
-def test_two_processes_of_four_threads_stay_under_eight_a_second_together(
-    sec: Sec, tmp_path: Path
+def test_two_processes_that_poll_the_feed_stay_under_eight_a_second_together(
+    tmp_path: Path,
 ) -> None:
-    sec.says("/files/company_tickers.json", Answer(b"{}"))
-    limit = str(tmp_path / "limit")
-    both = [
-        subprocess.Popen(  # noqa: S603 - our own text
-            [sys.executable, "-c", ASK_FROM_FOUR_THREADS, f"{who} {WHO}", sec.url, limit], cwd=ROOT
-        )
-        for who in ("one", "two")
-    ]
-    assert [process.wait(60) for process in both] == [0, 0]
-    moments = {
-        who: [asked.at for asked in sec.asked if asked.headers["User-Agent"].startswith(who)]
-        for who in ("one", "two")
-    }
-    assert max(map(min, moments.values())) < min(map(max, moments.values())), "not at one time"
-    assert len(sec.asked) == 28
-    assert most_in_one_second([asked.at for asked in sec.asked]) <= 8
+    with StandInSec(bundled_day()) as sec:
+        both = [
+            subprocess.Popen(  # noqa: S603 - our own text
+                [
+                    *(sys.executable, "-c", POLL_FROM_FOUR_THREADS),
+                    *(f"{who} {WHO}", sec.url, str(tmp_path / "limit")),
+                ],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for who in ("one", "two")
+        ]
+        for process in both:  # both have imported everything and wait
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        filings = [int(process.communicate(timeout=60)[0]) for process in both]
+    assert min(filings) > 0, "they read real pages"
+    askers = [served.user_agent[:3] for served in sec.ledger]
+    assert sorted(askers) == ["one"] * 12 + ["two"] * 12
+    assert askers not in (sorted(askers), sorted(askers, reverse=True)), "not at one time"
+    assert sec.peak_requests_per_second() <= 8
 
 
 def test_turns_come_one_by_one_and_never_as_a_burst(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blocks.edgar_index import (
     IndexRow,
     UnreadableRow,
     daily_index_path,
+    quarter_of,
     quarterly_index_path,
     quarters_to_search,
     read_index,
@@ -209,3 +210,14 @@ def test_what_is_no_ticker_file_is_refused_and_said(body: bytes) -> None:
 
 def test_an_empty_ticker_file_is_an_empty_frame() -> None:
     assert list(read_tickers(b"{}").dtypes.astype(str)) == ["int64", "str", "str"]
+
+
+@given(st.dates())
+@example(date(2025, 3, 31))
+@example(date(2025, 4, 1))
+@example(date(2025, 12, 31))
+def test_a_quarter_is_three_months_and_a_day_is_in_one_of_its_year(day: date) -> None:
+    year, quarter = quarter_of(day)
+    assert year == day.year
+    assert day.month in range(3 * quarter - 2, 3 * quarter + 1)
+    assert f"/{year:04d}/QTR{quarter}/" in daily_index_path(day)
