@@ -31,7 +31,15 @@ from blocks.sources import digest_of
 _RULES = "rules"
 _OPENAI_URL = "https://api.openai.com/v1"
 _KEYLESS = "not-needed"  # what local servers expect in place of a key
-_READING = ("edgar_submission.py", "edgar_header.py", "excerpt.py", "document_text.py")
+_READING = (
+    "edgar_submission.py",
+    "edgar_documents.py",
+    "edgar_header.py",
+    "document_types.py",
+    "excerpt.py",
+    "excerpt_sections.py",
+    "document_text.py",
+)
 _MODEL_SOURCES = (*_READING, "prompt.py")
 _RULES_SOURCES = (*_READING, "rules.py", "phrase_rules.py")
 

