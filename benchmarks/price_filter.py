@@ -12,6 +12,7 @@ from benchmarks.tables import Table, ratio
 from benchmarks.timing import medians_s
 from blocks.models import Decision, Filing, FoundBy, Party, Verdict
 from blocks.price_table import PriceTable
+from blocks.ticker_table import TickerTable
 from tasks.price_filter import PriceRule, decide
 
 SIZES: Final = (137, 10_000)
@@ -25,7 +26,7 @@ _FRAME, _LOOP = "decide(), one frame", "plain loop"
 class Market:
     """The reference tables that a decision needs."""
 
-    tickers: DataFrame
+    tickers: TickerTable
     prices: PriceTable
 
 
@@ -51,12 +52,13 @@ def invented_market(companies: int) -> Market:
     tickers["name"] = "Company"
     priced = DataFrame({"symbol": [ticker for cik, ticker in listed if cik % 10]})
     priced["price_usd"] = [0.5 + number % 15 for number in range(len(priced))]
-    return Market(tickers, PriceTable(priced, datetime(2025, 12, 11, 21, tzinfo=UTC), "invented"))
+    as_of = datetime(2025, 12, 11, 21, tzinfo=UTC)
+    return Market(TickerTable(tickers, as_of), PriceTable(priced, as_of, "invented"))
 
 
 def filings_of(market: Market, count: int) -> list[Filing]:
     """So many filings of the market's companies in turn."""
-    ciks = market.tickers["cik"].drop_duplicates().tolist()
+    ciks = market.tickers.frame["cik"].drop_duplicates().tolist()
     return [
         Filing(
             accession=f"0001193125-25-{number:06d}",
@@ -82,13 +84,11 @@ def loop(filings: Iterable[Filing], market: Market, rule: PriceRule) -> dict[str
     """What :func:`decide` says of filings with one issuer, without pandas."""
     prices = _by_symbol(market.prices)
     tickers_of: dict[int, list[str]] = {}
-    ciks = market.tickers["cik"].tolist()
-    for cik, ticker in zip(ciks, market.tickers["ticker"].tolist(), strict=True):
+    listed = market.tickers.frame
+    for cik, ticker in zip(listed["cik"].tolist(), listed["ticker"].tolist(), strict=True):
         tickers_of.setdefault(cik, []).append(ticker.strip())
     return {
-        filing.accession: _decided(
-            tickers_of.get(filing.issuers[0].cik, []), prices, market.prices, rule
-        )
+        filing.accession: _decided(tickers_of.get(filing.issuers[0].cik, []), prices, market, rule)
         for filing in filings
     }
 
@@ -99,7 +99,7 @@ def _by_symbol(prices: PriceTable) -> dict[str, float]:
 
 
 def _decided(
-    tickers: Sequence[str], prices: Mapping[str, float], source: PriceTable, rule: PriceRule
+    tickers: Sequence[str], prices: Mapping[str, float], market: Market, rule: PriceRule
 ) -> Decision:
     priced = [ticker for ticker in tickers if _folded(ticker) in prices]
     ticker = next(iter([*priced, *tickers]), None)
@@ -108,8 +108,9 @@ def _decided(
         verdict=_verdict(price_usd, rule),
         ticker=ticker,
         price_usd=price_usd,
-        price_as_of=source.as_of,
-        price_source=source.source,
+        price_as_of=market.prices.as_of,
+        price_source=market.prices.source,
+        tickers_as_of=market.tickers.as_of,
         ticker_choice=_choice(ticker, len(tickers), priced=bool(priced)),
     )
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from io import BytesIO
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -22,8 +21,9 @@ from pandas import DataFrame, Series
 from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]  # ships no types
 
 from blocks.errors import PriceTableUnreadable
+from blocks.models import EASTERN
 
-_MARKET_CLOSE = time(16, tzinfo=ZoneInfo("America/New_York"))
+_MARKET_CLOSE = time(16, tzinfo=EASTERN)
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|\.[0-9]+"
 _PRICE = rf"\$?\s*(?:{_NUMBER})(?:[eE][+-]?[0-9]+)?"
 _SCREENER_DATE = re.compile(r"[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}")
@@ -52,6 +52,7 @@ class PriceTable:
         source: Where they came from, for people to read.
         unreadable: Rows left out because they held no symbol or no price.
         repeated: Rows left out because an earlier readable row has their symbol.
+        stale: It is used past its freshness window, since its source did not give a newer one.
     """
 
     frame: DataFrame
@@ -59,13 +60,14 @@ class PriceTable:
     source: str
     unreadable: int = 0
     repeated: int = 0
+    stale: bool = False
 
     def by_symbol(self) -> Series:
         """The prices in US dollars, indexed by folded symbol."""
         return self.frame.set_index("symbol")["price_usd"]
 
     def dump(self) -> dict[str, Any]:
-        """The table as plain JSON values; :meth:`load` undoes it without loss."""
+        """The table as plain JSON values; :meth:`load` undoes it, and no kept table is stale."""
         return {
             "as_of": self.as_of.isoformat(),
             "source": self.source,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self, TypeVar, cast
 
 from prefect.blocks.core import Block
@@ -18,6 +19,7 @@ from blocks.prices import PriceSource
 from blocks.settings import Settings
 from blocks.store import SeenStore
 from tasks.bench import Bench
+from tasks.reference import ReferenceTables
 
 BlockT = TypeVar("BlockT", bound=Block)
 
@@ -51,6 +53,11 @@ class Rooms:
             closing.callback(rooms.edgar.close)
             closing.callback(rooms.analyst.close)
             yield rooms
+
+    @cached_property
+    def tables(self) -> ReferenceTables:
+        """The reference tables of the run, which remember what they were given."""
+        return ReferenceTables.of(self.edgar, self.prices, self.answers)
 
     @property
     def max_attempts(self) -> float:

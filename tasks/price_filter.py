@@ -1,6 +1,6 @@
 """The price filter: which filings concern a stock in the price range, decided as one frame."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +12,17 @@ from pydantic import Field, model_validator
 from blocks.errors import ParameterError
 from blocks.models import Decision, Filing, Value, Verdict
 from blocks.price_table import PriceTable, fold_symbols
+from blocks.ticker_table import TickerTable
 
 _UNPRICED = {"keep": Verdict.UNKNOWN_PRICE_KEPT, "reject": Verdict.UNKNOWN_PRICE_REJECTED}
+
+# Why an issuer decides, the strongest reason first.
+_IN_RANGE, _UNPRICED_PARTY, _NONE_IN_RANGE = range(3)
+_WHY_ISSUER = {
+    _IN_RANGE: "the first in range",
+    _UNPRICED_PARTY: "the first without a price, roles not known",
+    _NONE_IN_RANGE: "the first, none in range",
+}
 
 
 class PriceRule(Value):
@@ -42,7 +51,7 @@ class PriceRule(Value):
 
 def decide(
     filings: Sequence[Filing],
-    tickers: DataFrame | None,
+    tickers: TickerTable | None,
     prices: PriceTable | None,
     rule: PriceRule,
 ) -> dict[str, Decision]:
@@ -59,7 +68,7 @@ def decide(
 
     Args:
         filings: The filings, in any order.
-        tickers: ``cik`` (int64), ``ticker``, ``name`` in SEC's order; None if not to be had.
+        tickers: SEC's tickers; None if not to be had.
         prices: Last prices; None if not to be had.
         rule: The range and the policy for unknown prices.
 
@@ -70,13 +79,15 @@ def decide(
     parties = issuers.join(_companies(tickers, prices, issuers["cik"]), on="cik")
     parties["verdict"] = _verdicts(parties["price_usd"], rule)
     chosen = _deciding(parties)
-    return {str(row.accession): _decision(row, prices, rule) for row in chosen.itertuples()}
+    return {
+        str(row.accession): _decision(row, tickers, prices, rule) for row in chosen.itertuples()
+    }
 
 
 @task(name="price filter", cache_policy=NO_CACHE, persist_result=False)
 def filter_by_price(
     filings: Sequence[Filing],
-    tickers: DataFrame | None,
+    tickers: TickerTable | None,
     prices: PriceTable | None,
     rule: PriceRule,
 ) -> dict[str, Decision]:
@@ -97,11 +108,12 @@ def _issuers(filings: Sequence[Filing]) -> DataFrame:
     return frame
 
 
-def _companies(tickers: DataFrame | None, prices: PriceTable | None, ciks: Series) -> DataFrame:
+def _companies(tickers: TickerTable | None, prices: PriceTable | None, ciks: Series) -> DataFrame:
     """For these CIKs: ``ticker`` (first priced, else first), ``price_usd``, ``of_tickers``."""
     if tickers is None:
         return DataFrame(columns=["ticker", "price_usd", "of_tickers"], dtype="float64")
-    listed = tickers.loc[tickers["cik"].isin(ciks), ["cik", "ticker"]].reset_index(drop=True)
+    frame = tickers.frame
+    listed = frame.loc[frame["cik"].isin(ciks), ["cik", "ticker"]].reset_index(drop=True)
     listed["ticker"] = listed["ticker"].str.strip()
     listed["price_usd"] = _prices_of(listed["ticker"], prices)
     listed["of_tickers"] = listed.groupby("cik")["ticker"].transform("size")
@@ -130,32 +142,43 @@ def _deciding(parties: DataFrame) -> DataFrame:
     """The one row of each filing that decides, see :func:`decide`; None is what is not known."""
     in_range = parties["verdict"].eq(Verdict.WITHIN_RANGE)
     perhaps_the_subject = parties["role"].eq("") & parties["price_usd"].isna()
-    rank = Series(np.select([in_range, perhaps_the_subject], [0, 1], 2), index=parties.index)
-    order = rank.sort_values(kind="stable").index
+    whys = [_IN_RANGE, _UNPRICED_PARTY]
+    parties["why"] = np.select([in_range, perhaps_the_subject], whys, _NONE_IN_RANGE)
+    order = parties["why"].sort_values(kind="stable").index
     chosen = parties.loc[order].drop_duplicates("accession").sort_index()
     return chosen.astype("object").where(chosen.notna(), None)
 
 
-def _decision(row: Any, prices: PriceTable | None, rule: PriceRule) -> Decision:  # noqa: ANN401 - a row of itertuples has no type
+def _decision(
+    row: Any,  # noqa: ANN401 - a row of itertuples has no type
+    tickers: TickerTable | None,
+    prices: PriceTable | None,
+    rule: PriceRule,
+) -> Decision:
     return Decision(
         verdict=Verdict(row.verdict) if rule.enabled else Verdict.FILTER_OFF,
         ticker=row.ticker,
         price_usd=row.price_usd,
         price_as_of=prices.as_of if prices else None,
         price_source=prices.source if prices else None,
-        ticker_choice=_choice(row),
+        price_stale=prices.stale if prices else False,
+        tickers_as_of=tickers.as_of if tickers else None,
+        tickers_stale=tickers.stale if tickers else False,
+        ticker_choice="; ".join(_choices(row, any_prices=prices is not None)),
     )
 
 
-def _choice(row: Any) -> str:  # noqa: ANN401 - a row of itertuples has no type
+def _choices(row: Any, *, any_prices: bool) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Which ticker of how many and why, and of several issuers which and why."""
     if row.ticker is None:
-        choice = "no ticker"
+        yield "no ticker"
     elif row.of_tickers == 1:
-        choice = f"{row.ticker}, only ticker"
-    elif row.price_usd is None:
-        choice = f"{row.ticker}, first of {row.of_tickers:.0f}, none priced"
+        yield f"{row.ticker}, only ticker"
+    elif row.price_usd is not None:
+        yield f"{row.ticker}, first priced of {row.of_tickers:.0f}"
     else:
-        choice = f"{row.ticker}, first priced of {row.of_tickers:.0f}"
-    if row.of_issuers == 1:
-        return choice
-    return f"{choice}; CIK {row.cik}, issuer {row.issuer} of {row.of_issuers}"
+        none_priced = ", none priced" if any_prices else ""
+        yield f"{row.ticker}, first of {row.of_tickers:.0f}{none_priced}"
+    if row.of_issuers > 1:
+        why = _WHY_ISSUER[row.why] if any_prices else "the first"
+        yield f"CIK {row.cik}, issuer {row.issuer} of {row.of_issuers}, {why}"

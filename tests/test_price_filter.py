@@ -3,31 +3,43 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
 from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
+from blocks.edgar_index import read_tickers
 from blocks.errors import ParameterError
 from blocks.models import Decision, Filing, FoundBy, Party, Verdict
 from blocks.price_table import PriceTable, fold_symbols, read_screener
+from blocks.ticker_table import TickerTable
 from tasks.price_filter import PriceRule, decide, filter_by_price
 
 AS_OF = datetime(2025, 12, 11, 21, tzinfo=UTC)
 APPLE, BERKSHIRE, TINY, UNLISTED = 320193, 1067983, 1234567, 9_999_999_999
 
-TICKERS = DataFrame(
-    {
-        "cik": [APPLE, BERKSHIRE, TINY, BERKSHIRE, TINY, TINY],
-        "ticker": ["AAPL", "BRK-B", "TINY", "BRK-A", "TINY-PA", "TINYW"],
-        "name": ["Apple Inc.", "BERKSHIRE", "Tiny", "BERKSHIRE", "Tiny", "Tiny"],
-    }
+LISTED_AT = datetime(2025, 12, 11, 6, tzinfo=UTC)
+
+
+def listed(*rows: tuple[int, str]) -> TickerTable:
+    frame = DataFrame(rows, columns=["cik", "ticker"]).astype({"cik": "int64", "ticker": "str"})
+    return TickerTable(frame.assign(name="x"), LISTED_AT)
+
+
+TICKERS = listed(
+    (APPLE, "AAPL"),
+    (BERKSHIRE, "BRK-B"),
+    (TINY, "TINY"),
+    (BERKSHIRE, "BRK-A"),
+    (TINY, "TINY-PA"),
+    (TINY, "TINYW"),
 )
 
 
@@ -54,7 +66,7 @@ def filing(*ciks: int, number: int = 1, role: str = "Filer") -> Filing:
 def decided(
     *ciks: int,
     rule: PriceRule | None = None,
-    tickers: DataFrame | None = TICKERS,
+    tickers: TickerTable | None = TICKERS,
     prices: PriceTable | None = PRICES,
 ) -> Decision:
     one = filing(*ciks)
@@ -81,6 +93,7 @@ def test_the_bounds_belong_to_the_range(rule: PriceRule, verdict: Verdict) -> No
     assert decision.verdict is verdict
     assert (decision.ticker, decision.price_usd) == ("AAPL", 278.03)
     assert (decision.price_as_of, decision.price_source) == (AS_OF, "a test")
+    assert decision.tickers_as_of == LISTED_AT
 
 
 @pytest.mark.parametrize(
@@ -127,7 +140,12 @@ def test_a_rule_that_no_price_could_meet_is_refused(settings: dict[str, object])
         ([BERKSHIRE], "BRK-A", 735_000.0, "BRK-A, first priced of 2"),
         ([TINY], "TINY-PA", 24.5, "TINY-PA, first priced of 3"),
         ([UNLISTED], None, None, "no ticker"),
-        ([UNLISTED, APPLE], None, None, "no ticker; CIK 9999999999, issuer 1 of 2"),
+        (
+            [UNLISTED, APPLE],
+            None,
+            None,
+            "no ticker; CIK 9999999999, issuer 1 of 2, the first, none in range",
+        ),
         ([APPLE, APPLE], "AAPL", 278.03, "AAPL, only ticker"),
     ],
 )
@@ -147,25 +165,26 @@ def test_without_any_price_the_first_ticker_is_recorded() -> None:
 
 
 def test_a_ticker_is_recorded_without_the_blanks_sec_leaves_in_it() -> None:
-    tickers = DataFrame({"cik": [APPLE], "ticker": ["DAIC "], "name": ["x"]}, index=[7])
+    tickers = listed((APPLE, "DAIC "))
     assert decided(APPLE, tickers=tickers, prices=table(DAIC=1.5)).ticker == "DAIC"
 
 
 @pytest.mark.parametrize("spelling", ["BRK-B", "BRK.B", "BRK/B", "brk-b"])
 def test_any_spelling_of_a_ticker_finds_its_price(spelling: str) -> None:
-    tickers = DataFrame({"cik": [BERKSHIRE], "ticker": [spelling], "name": ["x"]})
+    tickers = listed((BERKSHIRE, spelling))
     assert decided(BERKSHIRE, tickers=tickers, prices=table(BRK_B=490.5)).price_usd == 490.5
 
 
 def test_row_labels_of_the_ticker_frame_do_not_matter() -> None:
-    assert decided(TINY, tickers=TICKERS.set_axis([0] * len(TICKERS))) == decided(TINY)
+    relabelled = TICKERS.frame.set_axis([0] * len(TICKERS.frame))
+    assert decided(TINY, tickers=TickerTable(relabelled, LISTED_AT)) == decided(TINY)
 
 
-@pytest.mark.parametrize("tickers", [TICKERS, None, TICKERS.iloc[:0]])
+@pytest.mark.parametrize("tickers", [TICKERS, None, listed()])
 @pytest.mark.parametrize("prices", [PRICES, None])
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_table_that_is_missing_leaves_prices_unknown_and_nothing_undecided(
-    tickers: DataFrame | None, prices: PriceTable | None, *, enabled: bool
+    tickers: TickerTable | None, prices: PriceTable | None, *, enabled: bool
 ) -> None:
     decision = decided(APPLE, tickers=tickers, prices=prices, rule=PriceRule(enabled=enabled))
     known = tickers is TICKERS and prices is PRICES
@@ -174,6 +193,28 @@ def test_a_table_that_is_missing_leaves_prices_unknown_and_nothing_undecided(
     assert decision.ticker == ("AAPL" if tickers is TICKERS else None)
     assert decision.price_usd == (278.03 if known else None)
     assert decision.price_source == ("a test" if prices else None)
+    assert decision.price_as_of == (AS_OF if prices else None)
+    assert decision.tickers_as_of == (LISTED_AT if tickers else None)
+
+
+@pytest.mark.parametrize("tickers_stale", [True, False])
+@pytest.mark.parametrize("prices_stale", [True, False])
+def test_a_decision_says_which_of_its_tables_was_stale(
+    *, tickers_stale: bool, prices_stale: bool
+) -> None:
+    decision = decided(
+        APPLE,
+        tickers=replace(TICKERS, stale=tickers_stale),
+        prices=replace(PRICES, stale=prices_stale),
+    )
+    assert (decision.tickers_stale, decision.price_stale) == (tickers_stale, prices_stale)
+
+
+def test_where_no_price_was_asked_for_the_choice_does_not_speak_of_prices() -> None:
+    off = PriceRule(enabled=False)
+    decision = decided(TINY, APPLE, prices=None, rule=off)
+    assert decision.ticker_choice == "TINY, first of 3; CIK 1234567, issuer 1 of 2, the first"
+    assert not decision.price_stale
 
 
 # --- several issuers ----------------------------------------------------------
@@ -183,7 +224,9 @@ def test_a_filing_of_several_issuers_passes_if_one_is_in_range() -> None:
     decision = decided(APPLE, UNLISTED, TINY, prices=table(AAPL=278.03, TINY=2.0))
     assert decision.verdict is Verdict.WITHIN_RANGE
     assert (decision.ticker, decision.price_usd) == ("TINY", 2.0)
-    assert decision.ticker_choice == "TINY, first priced of 3; CIK 1234567, issuer 3 of 3"
+    assert decision.ticker_choice == (
+        "TINY, first priced of 3; CIK 1234567, issuer 3 of 3, the first in range"
+    )
 
 
 def test_without_one_in_range_the_first_issuer_decides() -> None:
@@ -214,7 +257,9 @@ def test_where_no_role_is_known_the_policy_for_unknown_prices_applies_to_the_sub
     one = filing(APPLE, UNLISTED, role="")
     decision = decide([one], TICKERS, PRICES, PriceRule(unknown="reject"))[one.accession]
     assert decision.verdict is Verdict.UNKNOWN_PRICE_REJECTED
-    assert decision.ticker_choice == "no ticker; CIK 9999999999, issuer 2 of 2"
+    assert decision.ticker_choice == (
+        "no ticker; CIK 9999999999, issuer 2 of 2, the first without a price, roles not known"
+    )
 
 
 def test_only_the_issuer_counts_where_the_roles_are_known() -> None:
@@ -235,7 +280,7 @@ def test_only_the_issuer_counts_where_the_roles_are_known() -> None:
 
 
 def loop(
-    filings: Sequence[Filing], tickers: DataFrame, prices: PriceTable, rule: PriceRule
+    filings: Sequence[Filing], tickers: TickerTable, prices: PriceTable, rule: PriceRule
 ) -> dict[str, tuple[Verdict, str | None, float | None]]:
     """What :func:`decide` promises, one filing after the other."""
     by_symbol = prices.by_symbol().to_dict()
@@ -243,7 +288,8 @@ def loop(
     for one in filings:
         companies = []
         for party in one.issuers:
-            own = tickers.loc[tickers["cik"] == party.cik, "ticker"].tolist()
+            mine = tickers.frame["cik"] == party.cik
+            own = tickers.frame.loc[mine, "ticker"].str.strip().tolist()
             priced = [
                 (ticker, by_symbol[symbol])
                 for ticker, symbol in zip(own, fold_symbols(pd.Series(own)), strict=True)
@@ -286,22 +332,23 @@ rules = st.builds(
 
 @given(
     issuers=st.lists(st.lists(ciks, min_size=1, max_size=4), max_size=8),
-    listed=st.lists(st.tuples(ciks, symbols), max_size=10),
+    rows=st.lists(st.tuples(ciks, symbols), max_size=10),
     prices_usd=st.dictionaries(symbols, usd, min_size=1),
     rule=rules,
     role=st.sampled_from(["Filer", ""]),
 )
+@settings(deadline=None)  # the machine may be busy
 def test_the_frame_decides_as_the_loop_does(
     issuers: list[list[int]],
-    listed: list[tuple[int, str]],
+    rows: list[tuple[int, str]],
     prices_usd: dict[str, float],
     rule: PriceRule,
     role: str,
 ) -> None:
     filings = [filing(*own, number=number, role=role) for number, own in enumerate(issuers)]
-    tickers = DataFrame(listed, columns=["cik", "ticker"]).astype({"cik": "int64"})
+    tickers = listed(*rows)
     prices = table(**{symbol.replace("-", "_"): price for symbol, price in prices_usd.items()})
-    decisions = decide(filings, tickers.assign(name="x"), prices, rule)
+    decisions = decide(filings, tickers, prices, rule)
     assert {
         accession: (decision.verdict, decision.ticker, decision.price_usd)
         for accession, decision in decisions.items()
@@ -318,6 +365,17 @@ def test_decisions_survive_json() -> None:
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
 
 
+def test_a_decision_stored_before_tables_had_times_and_ages_can_still_be_read() -> None:
+    stored = (
+        '{"verdict":"within_range","ticker":"TINY","price_usd":2.0,'
+        '"price_as_of":"2025-12-11T21:00:00Z","price_source":"a file",'
+        '"ticker_choice":"TINY, only ticker"}'
+    )
+    decision = Decision.model_validate_json(stored)
+    assert decision.price_as_of == AS_OF
+    assert decision.tickers_as_of is None
+
+
 def test_a_real_market_day_is_decided_as_the_loop_does(edgar_captures: Path) -> None:
     rows = [
         row
@@ -328,20 +386,17 @@ def test_a_real_market_day_is_decided_as_the_loop_does(edgar_captures: Path) -> 
     ]
     body = json.dumps({"data": {"asOf": None, "rows": rows}}).encode()
     prices = read_screener(body, fetched_at=AS_OF, source="the screener")
-    listed = json.loads((edgar_captures / "tickers/company_tickers_2025-12.json").read_text())
-    tickers = DataFrame(listed.values()).rename(columns={"cik_str": "cik", "title": "name"})
+    file = (edgar_captures / "tickers/company_tickers_2025-12.json").read_bytes()
+    tickers = TickerTable(read_tickers(file), LISTED_AT)
     moved = pd.read_csv(edgar_captures / "labels/filings_20251211-12_price_moves.csv")
     filings = [
         filing(cik, number=number) for number, cik in enumerate(moved["cik"].drop_duplicates())
     ]
     decisions = decide(filings, tickers, prices, PriceRule())
-    expected = loop(
-        filings, tickers.assign(ticker=tickers["ticker"].str.strip()), prices, PriceRule()
-    )
     assert {
         accession: (decision.verdict, decision.ticker, decision.price_usd)
         for accession, decision in decisions.items()
-    } == expected
+    } == loop(filings, tickers, prices, PriceRule())
     assert Counter(decision.verdict for decision in decisions.values()) == {
         Verdict.WITHIN_RANGE: 178,
         Verdict.ABOVE_CEILING: 169,
