@@ -1,10 +1,12 @@
 """Values as rows, in the order the statements of :mod:`blocks.store_sql` ask for."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from blocks.models import Answer, Failure, Filing, Outcome, OutcomeStatus
+from blocks.amendments import Analysed, Links
+from blocks.models import Answer, Failure, Filing, Outcome, OutcomeStatus, accession_key
 
 Columns = list[list[object]]
 
@@ -43,6 +45,24 @@ def failure_columns(failures: Mapping[int, Failure], marks: Mapping[int, Mark]) 
     """From key to cost_usd, for ``ADD_FAILURES``."""
     rows = [_failure_row(key, failure, marks[key]) for key, failure in failures.items()]
     return _transposed(rows, width=6)
+
+
+def reported_columns(filings: Mapping[int, Analysed]) -> Columns:
+    """From key to items, for ``ADD_REPORTED``; a row per filer."""
+    rows = [
+        (key, *subject, one.form, one.filed_at, json.dumps(sorted(one.items)))
+        for key, one in filings.items()
+        for subject in one.subjects
+    ]
+    return _transposed(rows, width=7)
+
+
+def link_columns(links: Mapping[str, Links]) -> Columns:
+    """From key to superseded_by, for ``SET_LINKS``."""
+    return _transposed(
+        [(accession_key(one), link.amends, link.superseded_by) for one, link in links.items()],
+        width=3,
+    )
 
 
 def parked_outcome(failure: Failure) -> Outcome:
@@ -109,5 +129,5 @@ def _plain(text: str) -> str:
     return text.replace("\0", "")
 
 
-def _transposed(rows: list[tuple[object, ...]], *, width: int) -> Columns:
+def _transposed(rows: Sequence[tuple[object, ...]], *, width: int) -> Columns:
     return [[row[column] for row in rows] for column in range(width)]

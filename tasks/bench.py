@@ -116,4 +116,7 @@ def enrich_one(filing: Filing, bench: Bench) -> Answer:
         accepted_at=submission.accepted_at,
         answered_at=utc_now(),
         paid_by_run=bench.run_id,
+        period=submission.period,
+        filer_ciks=submission.filer_ciks,
+        item_titles=submission.items,
     )

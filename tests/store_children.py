@@ -6,7 +6,7 @@ import sys
 from typing import LiteralString
 
 from sqlalchemy.engine import make_url
-from store_filings import enriched, failure, filings, rejected
+from store_filings import enriched, failure, filings, reporting
 
 import blocks.store_ledger as ledger
 from blocks.models import Filing, accession_key
@@ -51,12 +51,12 @@ class Dying:
 
 
 def die_after(url: str, statements: int) -> None:
-    """Record two outcomes and a failure, and be killed on the way."""
+    """Record an original, its amendment and a failure, and be killed on the way."""
     [first], [second], [third] = by_key(1), by_key(2), by_key(3)
     with ledger.opened(window_at(url), writes=True) as transaction:
         ledger.record(
             Dying(transaction, statements),
-            {first: enriched(1), second: rejected(2)},
+            {first: reporting(1), second: reporting(2, "8-K/A")},
             {third: failure(3)},
             owner="killed",
             max_attempts=3,

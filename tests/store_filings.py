@@ -1,6 +1,6 @@
 """Filings and how they ended, for the store's tests."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from blocks.models import (
     Analysis,
@@ -73,6 +73,32 @@ def enriched(number: int, *, fingerprint: str = "f1", minute: int = 0) -> Outcom
         status=OutcomeStatus.ENRICHED,
         decision=Decision(verdict=Verdict.WITHIN_RANGE, ticker="ONS", price_usd=4.25),
         answer=answer(number, fingerprint=fingerprint, minute=minute),
+    )
+
+
+def reporting(  # noqa: PLR0913 - what an amendment is known by
+    number: int,
+    form: str = "8-K",
+    *,
+    ciks: tuple[int, ...] = (320193,),
+    period: date = date(2025, 12, 11),
+    items: tuple[str, ...] = (),
+    accepted_at: datetime | None = datetime(2025, 12, 12, 21, 5, 30, tzinfo=UTC),
+    fingerprint: str = "f1",
+) -> Outcome:
+    """An outcome whose answer keeps what the header said, period of report included."""
+    header = {
+        "period": period,
+        "filer_ciks": ciks,
+        "item_titles": items,
+        "accepted_at": accepted_at,
+    }
+    found = {"form": form, "accepted_at": accepted_at, "filed_on": date(2025, 12, 12)}
+    return Outcome(
+        filing=filing(number).model_copy(update=found),
+        status=OutcomeStatus.ENRICHED,
+        decision=Decision(verdict=Verdict.WITHIN_RANGE, ticker="ONS", price_usd=4.25),
+        answer=answer(number, fingerprint=fingerprint).model_copy(update=header),
     )
 
 
