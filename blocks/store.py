@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Self
 
 import pandas as pd
@@ -11,15 +11,17 @@ from prefect_sqlalchemy import ConnectionComponents, SqlAlchemyConnector
 from pydantic import Field, PrivateAttr
 from sqlalchemy.engine import URL, make_url
 
+import blocks.store_days as days
 import blocks.store_ledger as ledger
 import blocks.store_sql as sql
+from blocks.certificate import Certificate, Issued
 from blocks.errors import ConfigurationError, ParameterError
 from blocks.models import Answer, Failure, Filing, Outcome, accession_key, utc_now
 from blocks.store_memory import SeenMemory
-from blocks.store_values import Claim, FeedMark, Lookup, Parked, Recorded
+from blocks.store_values import Claim, FeedMark, Lookup, Parked, Recorded, Standing
 from blocks.store_windows import Transaction, Window, window_for
 
-__all__ = ["Claim", "FeedMark", "Lookup", "Parked", "Recorded", "SeenStore"]
+__all__ = ["Claim", "FeedMark", "Lookup", "Parked", "Recorded", "SeenStore", "Standing"]
 
 DEFAULT_LRU_SIZE = 100_000
 
@@ -110,10 +112,10 @@ class SeenStore(Block):
         self._remember(done)
         return Lookup(done=ledger.names_of(known | done.keys()), backlog=ledger.names_of(backlog))
 
-    def feed_mark(self, forms: str) -> FeedMark | None:
-        """How far the feed has been read for these form types; None: never."""
+    def feed_mark(self, feed: str) -> FeedMark | None:
+        """How far a feed has been read, by its address and form types; None: never."""
         with self._transaction() as transaction:
-            return ledger.feed_mark(transaction, forms)
+            return ledger.feed_mark(transaction, feed)
 
     def claim(  # noqa: PLR0913 - one claim, each term named
         self,
@@ -172,7 +174,8 @@ class SeenStore(Block):
 
         A failure frees its filing for the next run; one that used up the last
         attempt is parked instead, with the error as the reason. A failure that
-        does not count costs no attempt. Repeating the call writes nothing twice.
+        does not count costs no attempt. Amendments are linked to what they amend,
+        whichever of the two comes first. Repeating the call writes nothing twice.
 
         Raises:
             ParameterError: an accession is named twice.
@@ -196,7 +199,8 @@ class SeenStore(Block):
         Columns: accession, form, filer, status, reason, verdict, ticker,
         price_usd, summary, sentiment, confidence, risk_level, model, cost_usd
         (of the answer, whoever paid it), from_cache, attempts, recorded_at
-        (UTC). What does not apply is missing.
+        (UTC), amends, superseded_by (accession numbers; of several amendments
+        the newest). What does not apply is missing.
         """
         keys = None if accessions is None else ledger.keys_of(accessions)
         with self._transaction() as transaction:
@@ -218,6 +222,27 @@ class SeenStore(Block):
         with self._transaction() as transaction:
             rows = transaction.rows(sql.PARKED)
         return tuple(_parked(*row) for row in rows)
+
+    def standings(self, accessions: Sequence[str]) -> tuple[Standing, ...]:
+        """How each of these filings stands now, as of one moment; in their order, once each.
+
+        Whatever its age, an outcome stands; the memory is not asked.
+
+        Raises:
+            ParameterError: one of them is not an accession number.
+        """
+        with self._transaction() as transaction:
+            return days.standings(transaction, ledger.keys_of(accessions))
+
+    def keep_certificate(self, certificate: Certificate) -> None:
+        """Add a certificate to the history; earlier ones of the day stay."""
+        with self._transaction(writes=True) as transaction:
+            days.keep_certificate(transaction, certificate)
+
+    def certificates(self, day: date | None = None) -> tuple[Issued, ...]:
+        """Every certificate ever kept, of this day or of all; oldest first."""
+        with self._transaction() as transaction:
+            return days.certificates(transaction, day)
 
     def _transaction(self, *, writes: bool = False) -> AbstractContextManager[Transaction]:
         return ledger.opened(self._window, writes=writes)

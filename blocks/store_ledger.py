@@ -17,6 +17,7 @@ from blocks.models import (
     accession_key,
     accession_of,
 )
+from blocks.store_amendments import link_amendments
 from blocks.store_rows import (
     Mark,
     analysis_columns,
@@ -84,15 +85,15 @@ def state(
     return done, {key for key, _, _, is_backlog in rows if is_backlog}
 
 
-def feed_mark(transaction: Transaction, forms: str) -> FeedMark | None:
-    """The mark of these form types, if the feed was ever read for them."""
-    rows = transaction.rows(sql.FEED_MARK, forms)
-    return FeedMark(forms=forms, read_at=rows[0][0], swept_at=rows[0][1]) if rows else None
+def feed_mark(transaction: Transaction, feed: str) -> FeedMark | None:
+    """The mark of this feed, if it was ever read."""
+    rows = transaction.rows(sql.FEED_MARK, feed)
+    return FeedMark(feed=feed, read_at=rows[0][0], swept_at=rows[0][1]) if rows else None
 
 
 def set_feed_mark(transaction: Transaction, mark: FeedMark) -> None:
     """Move the mark forward; never back."""
-    transaction.rows(sql.SET_FEED_MARK, mark.forms, mark.read_at, mark.swept_at)
+    transaction.rows(sql.SET_FEED_MARK, mark.feed, mark.read_at, mark.swept_at)
 
 
 def claim(transaction: Transaction, filings: Mapping[int, Filing], terms: Terms) -> Claim:
@@ -146,6 +147,7 @@ def record(
     ends |= {key: parked_outcome(failures[key]) for key in parked}
     marks = finished | failed
     _write(transaction, ends, {key: failures[key] for key in failed}, marks, owner)
+    successions = link_amendments(transaction, ends)
     unmarked = (outcomes.keys() | failures.keys()) - marks.keys()
     before = _stored_before(transaction, unmarked, owner) if unmarked else set()
     recorded = Recorded(
@@ -153,6 +155,7 @@ def record(
         failed=names_of(failed.keys() - parked),
         parked=names_of(parked | (before & failures.keys())),
         lost=names_of(unmarked - before),
+        successions=successions,
     )
     return recorded, {key: marks[key].done_at for key in ends}
 

@@ -86,7 +86,7 @@ FROM outcome o JOIN analysis a
 
 _FEED_MARK: LiteralString = """
 CREATE TABLE feed_mark (
-  forms TEXT PRIMARY KEY,      -- the form types that were looked for
+  feed TEXT PRIMARY KEY,       -- its address, and the form types that were looked for
   read_at TIMESTAMPTZ NOT NULL,  -- EDGAR's clock at the latest poll that skipped nothing
   swept_at TIMESTAMPTZ NOT NULL  -- and at the latest that went back to the evening before
 )"""
@@ -98,6 +98,32 @@ CREATE TABLE certificate (
   closed BOOLEAN NOT NULL,
   body TEXT NOT NULL           -- JSON
 )"""
+_REPORTED: LiteralString = """
+CREATE TABLE reported (        -- what was analysed with a period of report, a row per filer
+  k BIGINT NOT NULL,
+  cik BIGINT NOT NULL,
+  base_form TEXT NOT NULL,     -- without /A
+  period DATE NOT NULL,
+  form TEXT NOT NULL,
+  filed_at TIMESTAMPTZ NOT NULL,
+  items TEXT NOT NULL,         -- JSON, titles
+  PRIMARY KEY (k, cik)
+)"""
+_AMENDMENT_LINK: LiteralString = """
+CREATE TABLE amendment_link (
+  k BIGINT PRIMARY KEY,
+  amends TEXT,                 -- accession number
+  superseded_by TEXT           -- likewise, of the newest amendment
+)"""
+# replaced, not dropped: views and grants that others have put on it stay
+_ANALYSES_WITH_LINKS: LiteralString = """
+CREATE OR REPLACE VIEW analyses AS
+SELECT o.accession, o.form, o.filer, o.ticker, o.price_usd, a.summary, a.sentiment,
+  a.confidence, a.risk_level, a.model, a.cost_usd, a.answered_at, o.recorded_at, o.from_cache,
+  l.amends, l.superseded_by
+FROM outcome o JOIN analysis a
+  ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at
+LEFT JOIN amendment_link l ON l.k = o.k"""
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -118,9 +144,15 @@ STEPS: tuple[Step, ...] = (
             _CERTIFICATE,
         ),
     ),
+    Step(
+        "amendments",
+        (_REPORTED, _AMENDMENT_LINK, _ANALYSES_WITH_LINKS),
+        ("CREATE INDEX reported_kin ON reported (cik, base_form, period)",),
+    ),
 )
 _OURS = frozenset(
     {"seen", "outcome", "analysis", "failure", "analyses", "feed_mark", "certificate"}
+    | {"reported", "amendment_link"}
 )
 _TABLES: LiteralString = """
 SELECT table_name FROM information_schema.tables

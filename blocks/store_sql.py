@@ -55,10 +55,12 @@ WHERE (seen.owner IS NULL OR seen.owner = excluded.owner OR seen.lease_until < n
     OR seen.done_at < now() - $7::double precision * INTERVAL '1 second')
 RETURNING k, attempts, filing"""
 
-# $1 keys that the feed shows, whoever named, holds or finished them
+# $1 keys that the feed shows, whoever named, holds or finished them; of those an earlier version
+# found in the feed the moment is not known any more
 IN_FEED: LiteralString = """
 UPDATE seen SET in_feed_at = now()
-WHERE k IN (SELECT unnest($1::bigint[])) AND in_feed_at IS NULL"""
+WHERE k IN (SELECT unnest($1::bigint[])) AND in_feed_at IS NULL
+  AND (first_seen_at IS NOT NULL OR found_by <> 'feed')"""
 
 # $1 keys, $2 owner, $3 lease in seconds
 RENEW: LiteralString = """
@@ -116,20 +118,56 @@ SELECT $1::text, now(), unnest($2::bigint[]), unnest($3::text[]), unnest($4::sma
 OUTCOME_COLUMNS = (
     "accession", "form", "filer", "status", "reason", "verdict", "ticker", "price_usd",
     "summary", "sentiment", "confidence", "risk_level", "model", "cost_usd", "from_cache",
-    "attempts", "recorded_at",
+    "attempts", "recorded_at", "amends", "superseded_by",
 )  # fmt: skip
 
 # $1 keys (null: all) -> the latest outcome of each, oldest first
 OUTCOMES: LiteralString = """
 SELECT o.accession, o.form, o.filer, o.status, o.reason, o.verdict, o.ticker, o.price_usd,
   a.summary, a.sentiment, a.confidence, a.risk_level, a.model, a.cost_usd, o.from_cache,
-  o.attempts, o.recorded_at
+  o.attempts, o.recorded_at, l.amends, l.superseded_by
 FROM outcome o
 JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
 LEFT JOIN analysis a
   ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at
+LEFT JOIN amendment_link l ON l.k = o.k
 WHERE $1::bigint[] IS NULL OR o.k IN (SELECT unnest($1::bigint[]))
 ORDER BY o.recorded_at, o.k"""
+
+# $1 keys -> key, filing as it was when its latest outcome was stored
+FILINGS: LiteralString = """
+SELECT o.k, o.filing FROM outcome o JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
+WHERE o.k IN (SELECT unnest($1::bigint[]))"""
+
+# the columns of reported; what a header says of a filing is the same however often it is read
+ADD_REPORTED: LiteralString = """
+INSERT INTO reported (k, cik, base_form, period, form, filed_at, items)
+SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::date[]),
+  unnest($5::text[]), unnest($6::timestamptz[]), unnest($7::text[])
+ON CONFLICT (k, cik) DO NOTHING"""
+
+# $1 keys -> these filings and all that are linked to them, over any number of steps, by a filer,
+# the base form and the period in common: key, form, period, filed_at, items, CIKs, and the
+# links they have so far
+KIN: LiteralString = """
+WITH RECURSIVE kin (k) AS (
+  SELECT unnest($1::bigint[])
+  UNION
+  SELECT near.k FROM kin JOIN reported mine ON mine.k = kin.k
+  JOIN reported near
+    ON near.cik = mine.cik AND near.base_form = mine.base_form AND near.period = mine.period
+)
+SELECT r.k, r.form, r.period, r.filed_at, r.items, array_agg(r.cik), l.amends, l.superseded_by
+FROM reported r LEFT JOIN amendment_link l ON l.k = r.k
+WHERE r.k IN (SELECT k FROM kin)
+GROUP BY r.k, r.form, r.period, r.filed_at, r.items, l.amends, l.superseded_by"""
+
+# $1 keys, $2 what each amends, $3 what supersedes it
+SET_LINKS: LiteralString = """
+INSERT INTO amendment_link (k, amends, superseded_by)
+SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[])
+ON CONFLICT (k) DO UPDATE SET
+  amends = excluded.amends, superseded_by = excluded.superseded_by"""
 
 # -> filing, attempts, reason of those whose latest outcome is to be parked
 PARKED: LiteralString = """
@@ -142,14 +180,61 @@ ANSWERS: LiteralString = """
 SELECT answer FROM analysis WHERE k IN (SELECT unnest($1::bigint[]))
 ORDER BY k, answered_at"""
 
-# $1 forms -> EDGAR's clock at the latest poll that skipped nothing, and at the latest sweep
+# $1 feed -> EDGAR's clock at the latest poll that skipped nothing, and at the latest sweep
 FEED_MARK: LiteralString = """
-SELECT read_at, swept_at FROM feed_mark WHERE forms = $1::text"""
+SELECT read_at, swept_at FROM feed_mark WHERE feed = $1::text"""
 
-# $1 forms, $2 read_at, $3 swept_at; a repeated or overtaken run moves no mark back
+# $1 feed, $2 read_at, $3 swept_at; a repeated or overtaken run moves no mark back
 SET_FEED_MARK: LiteralString = """
-INSERT INTO feed_mark (forms, read_at, swept_at)
+INSERT INTO feed_mark (feed, read_at, swept_at)
 VALUES ($1::text, $2::timestamptz, $3::timestamptz)
-ON CONFLICT (forms) DO UPDATE SET
+ON CONFLICT (feed) DO UPDATE SET
   read_at = greatest(feed_mark.read_at, excluded.read_at),
   swept_at = greatest(feed_mark.swept_at, excluded.swept_at)"""
+
+STANDING_COLUMNS = (
+    "status", "reason", "last_error", "held_until", "attempts", "in_feed", "first_seen_at",
+    "in_feed_at", "enriched_at", "accepted_at",
+)  # fmt: skip
+
+# $1 keys -> key and the columns above, of those that are in the store
+#
+# The moment of acceptance: as the filing was listed when it ended, else as it is listed, else as
+# its submission says, which every answer keeps. An index lists none.
+STANDINGS: LiteralString = """
+WITH asked AS (SELECT unnest($1::bigint[]) AS k),
+ended AS (
+  SELECT k, min(CASE WHEN status = 'enriched' THEN recorded_at END) AS enriched_at,
+    min((filing::json ->> 'accepted_at')::timestamptz) AS accepted_at
+  FROM outcome WHERE k IN (SELECT k FROM asked) GROUP BY k
+),
+failed AS (
+  SELECT DISTINCT ON (k) k, error || ': ' || message AS last_error
+  FROM failure WHERE k IN (SELECT k FROM asked) ORDER BY k, failed_at DESC
+),
+answered AS (
+  SELECT k, min((answer::json ->> 'accepted_at')::timestamptz) AS accepted_at
+  FROM analysis WHERE k IN (SELECT k FROM asked) GROUP BY k
+)
+SELECT s.k, o.status, coalesce(o.reason, ''), f.last_error,
+  CASE WHEN s.lease_until >= now() THEN s.lease_until END, s.attempts,
+  s.found_by = 'feed' OR s.in_feed_at IS NOT NULL, s.first_seen_at, s.in_feed_at,
+  e.enriched_at,
+  coalesce(e.accepted_at, (s.filing::json ->> 'accepted_at')::timestamptz, a.accepted_at)
+FROM seen s
+LEFT JOIN outcome o ON o.k = s.k AND o.recorded_at = s.done_at
+LEFT JOIN ended e ON e.k = s.k
+LEFT JOIN failed f ON f.k = s.k
+LEFT JOIN answered a ON a.k = s.k
+WHERE s.k IN (SELECT k FROM asked)"""
+
+# $1 day, $2 forms, $3 whether closed, $4 certificate
+ADD_CERTIFICATE: LiteralString = """
+INSERT INTO certificate (day, forms, issued_at, closed, body)
+VALUES ($1::date, $2::text, now(), $3::boolean, $4::text)"""
+
+# $1 day (null: all) -> moment and certificate, oldest first
+CERTIFICATES: LiteralString = """
+SELECT issued_at, body FROM certificate
+WHERE $1::date IS NULL OR day = $1::date
+ORDER BY issued_at, day, forms"""

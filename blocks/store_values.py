@@ -1,6 +1,6 @@
 """What the store answers: frozen values."""
 
-from blocks.models import Claimed, Filing, UtcDatetime, Value
+from blocks.models import Accession, Claimed, Filing, OutcomeStatus, UtcDatetime, Value
 
 
 class Lookup(Value):
@@ -15,14 +15,14 @@ class Lookup(Value):
 
 
 class FeedMark(Value):
-    """How far the live feed has been read for a set of form types, by EDGAR's own clock.
+    """How far a feed has been read for a set of form types, by EDGAR's own clock.
 
     ``read_at``: everything the feed showed then has been claimed. ``swept_at``:
     likewise, and that poll went back behind the evening before, or to the end
-    of the feed.
+    of the feed. ``feed`` names its address and the form types.
     """
 
-    forms: str
+    feed: str
     read_at: UtcDatetime
     swept_at: UtcDatetime
 
@@ -35,18 +35,33 @@ class Claim(Value):
     held: frozenset[str] = frozenset()
 
 
+class Succession(Value):
+    """How an analysed filing stands to its amendments.
+
+    ``amends`` is the original that ``filing`` amends; ``superseded_by`` the newest
+    amendment after it of the same original.
+    """
+
+    filing: Filing
+    amends: Filing | None = None
+    superseded_by: Filing | None = None
+
+
 class Recorded(Value):
     """What became of a run's results.
 
     ``stored``: outcomes as given; ``failed``: may be tried again; ``parked``:
     failures whose attempts are used up; ``lost``: not this run's to record, for
-    its claim ran out or never was, so that nothing was written.
+    its claim ran out or never was, so that nothing was written. ``successions``
+    are of the filings stored now that amend another or are superseded, and of
+    earlier ones for which that changed by it.
     """
 
     stored: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     parked: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    successions: tuple[Succession, ...] = ()
 
 
 class Parked(Value):
@@ -56,3 +71,30 @@ class Parked(Value):
     filing: Filing
     attempts: int
     last_error: str
+
+
+class Standing(Value):
+    """How one filing stands in the store; every moment is UTC.
+
+    ``status`` and ``reason`` are those of its latest outcome, which stands while
+    a refresh works on it and when that fails. ``last_error`` is its latest
+    failure, ever. ``held_until``: a run holds it, by a lease that still runs.
+    ``attempts`` counts claims since the latest outcome that were not handed back.
+    ``in_feed``: the live path has shown it, and where that is known,
+    ``in_feed_at`` says when it first did; ``first_seen_at``, when any path did.
+    ``enriched_at`` is the moment of its first analysis. ``accepted_at`` is
+    EDGAR's acceptance, unknown where only an index named it and nobody read it.
+    """
+
+    accession: Accession
+    in_store: bool = False
+    status: OutcomeStatus | None = None
+    reason: str = ""
+    last_error: str | None = None
+    held_until: UtcDatetime | None = None
+    attempts: int = 0
+    in_feed: bool = False
+    first_seen_at: UtcDatetime | None = None
+    in_feed_at: UtcDatetime | None = None
+    enriched_at: UtcDatetime | None = None
+    accepted_at: UtcDatetime | None = None

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_backends import Backend, take
-from store_filings import accession, answer, enriched, failure, filing, filings, names, rejected
+from store_filings import (
+    accession,
+    answer,
+    enriched,
+    failure,
+    filing,
+    filings,
+    names,
+    rejected,
+    reporting,
+)
 
 from blocks.errors import ParameterError
 from blocks.models import FoundBy, Outcome, OutcomeStatus
@@ -346,7 +356,7 @@ def test_a_mark_holds_once_the_filings_before_it_are_claimed_and_never_moves_bac
 
 def marked(hour: int) -> FeedMark:
     moment = datetime(2025, 12, 12, hour, tzinfo=UTC)
-    return FeedMark(forms="8-K", read_at=moment, swept_at=moment)
+    return FeedMark(feed="8-K", read_at=moment, swept_at=moment)
 
 
 def test_the_backlog_keeps_the_filing_as_it_was_first_found(store: SeenStore) -> None:
@@ -405,6 +415,7 @@ def test_outcomes_are_one_frame_with_typed_columns(store: SeenStore) -> None:
     )  # fmt: skip
     assert second["reason"] == "812.00 USD is above 10.00 USD"
     assert second[["summary", "model", "sentiment", "cost_usd"]].isna().all()
+    assert first[["amends", "superseded_by"]].isna().all()
     assert isinstance(frame["recorded_at"].dtype, pd.DatetimeTZDtype)
     assert len(store.outcomes([accession(2), accession(7)])) == 1
 
@@ -442,8 +453,7 @@ def test_a_frame_is_a_few_statements_however_long(
     monkeypatch.setattr(kind, "rows", counted)
     numbers = range(1, 1001)
     assert len(take(store, *numbers, owner="a")) == 1000
-    store.record(
-        [enriched(n) for n in numbers[:500]], [failure(n) for n in numbers[500:]], owner="a"
-    )
+    analysed = [reporting(n, "8-K/A" if n > 5 else "8-K") for n in numbers[:500]]
+    store.record(analysed, [failure(n) for n in numbers[500:]], owner="a")
     assert len(store.lookup([accession(n) for n in numbers]).done) == 500
-    assert len(asked) < 20
+    assert len(asked) < 25

@@ -21,7 +21,7 @@ from store_filings import accession, enriched, names
 from blocks.errors import ConfigurationError, StoreTooNew, StoreUnavailable
 from blocks.store import Lookup, SeenStore
 from blocks.store_postgres import _ADVISORY_LOCK
-from blocks.store_schema import STEPS, Step, bring_up_to_date
+from blocks.store_schema import _OURS, _TABLES, STEPS, Step, bring_up_to_date
 
 pytest_plugins = ["store_fixtures"]
 
@@ -70,6 +70,12 @@ def test_tables_of_something_else_are_left_alone(backend: Backend) -> None:
     with pytest.raises(StoreUnavailable, match=r"something else \(seen\)"):
         take(backend.store(), 1, owner="a")
     assert backend.rows("SELECT * FROM seen") == []
+
+
+def test_every_table_of_ours_is_known_by_name(backend: Backend) -> None:
+    """Or one of something else would be met halfway through a step, and not named."""
+    backend.store().lookup([accession(1)])
+    assert {name for (name,) in backend.rows(_TABLES)} == _OURS | {"schema_step"}
 
 
 def test_a_duckdb_file_of_another_program_is_left_alone(duckdb_backend: Backend) -> None:
