@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from blocks.edgar_answers import describe
 from blocks.errors import FeedUnreadable
-from blocks.models import ACCESSION_PATTERN, Filing, FoundBy, Party, Value
+from blocks.models import ACCESSION_PATTERN, Filing, FoundBy, Party, UtcDatetime, Value
 
 MAX_START = 5000  # the feed holds 5,100 entries; start=5100 answers 503
 
@@ -39,20 +39,26 @@ class FeedPage(Value):
     ``filings`` holds each accession once with all parties this page names;
     ``entries`` counts the raw entries, readable or not; ``is_last`` tells that
     no page follows. ``unreadable`` names the entries that could not be read: a
-    filing that has one may lack a party here, or be missing.
+    filing that has one may lack a party here, or be missing. ``updated_at`` is
+    EDGAR's clock when it made the page; None where the page does not tell.
     """
 
     filings: tuple[Filing, ...]
     entries: int
     is_last: bool
     unreadable: tuple[str, ...] = ()
+    updated_at: UtcDatetime | None = None
 
 
 class Entries(NamedTuple):
-    """One filing with one party for each readable entry, and what is wrong with the others."""
+    """One filing with one party for each readable entry, and what is wrong with the others.
+
+    ``updated_at``: see :class:`FeedPage`.
+    """
 
     filings: tuple[Filing, ...]
     unreadable: tuple[str, ...]
+    updated_at: datetime | None = None
 
 
 def read_page(body: bytes, start: int, count: int) -> FeedPage:
@@ -61,13 +67,14 @@ def read_page(body: bytes, start: int, count: int) -> FeedPage:
     Raises:
         FeedUnreadable: the body is not the Atom feed, or none of its entries can be read.
     """
-    filings, unreadable = read_entries(body)
+    filings, unreadable, updated_at = read_entries(body)
     entries = len(filings) + len(unreadable)
     return FeedPage(
         filings=merge(filings),
         entries=entries,
-        is_last=entries < count or start + count > MAX_START,
+        is_last=entries < count or start >= MAX_START,
         unreadable=unreadable,
+        updated_at=updated_at,
     )
 
 
@@ -85,7 +92,7 @@ def read_entries(body: bytes) -> Entries:
         raise FeedUnreadable(_not_the_feed(body, str(parsed.bozo_exception)))
     if parsed.get("version") != "atom10":
         raise FeedUnreadable(_not_the_feed(body, "its root is not an Atom feed"))
-    return _entries(parsed.entries)
+    return _entries(parsed.entries)._replace(updated_at=_moment(parsed.feed.get("updated", "")))
 
 
 def merge(filings: Iterable[Filing]) -> tuple[Filing, ...]:
@@ -121,8 +128,9 @@ def _entries(raw: list[Any]) -> Entries:
         try:
             filings.append(_filing(entry))
         except _UnreadableField as error:
-            name = entry.get("id") or entry.get("title") or "without id or title"
-            unreadable.append(f"entry {number} of the page ({name}): its {error}")
+            # by its name: its number changes with every look, and the entry is the same
+            name = entry.get("id") or entry.get("title") or f"{number} of the page"
+            unreadable.append(f"entry {name}: its {error}")
     if unreadable and not filings:
         raise FeedUnreadable(
             f"none of the {len(raw)} entries of EDGAR's feed page can be read, the first is"
@@ -170,6 +178,14 @@ def _party(form: str, title: str) -> Party:
 def _size_bytes(facts: str) -> int | None:
     size = _SIZE.search(facts)
     return int(float(size[1]) * _UNITS[size[2]]) if size else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _one(pattern: re.Pattern[str], text: str, field: str) -> re.Match[str]:

@@ -10,10 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-from pandas.tseries.holiday import USFederalHolidayCalendar
-from pandas.tseries.offsets import CustomBusinessDay
-
+from blocks.business_days import business_days
 from blocks.errors import ParameterError
 from blocks.forms import DEFAULT_FORMS, expand_forms
 from blocks.models import ACCESSION_PATTERN, Value
@@ -22,19 +19,34 @@ FIRST_INDEX_DAY = date(1994, 1, 1)  # EDGAR's daily indexes begin with 1994's fi
 
 
 class FeedPlan(Value):
-    """Read the current-filings feed, newest first, through at most ``max_pages`` pages."""
+    """Read the current-filings feed, newest first, ``polls`` times, ``poll_every_s`` apart.
+
+    A poll reads at most ``max_pages`` pages.
+    """
 
     forms: frozenset[str]
     max_pages: int
+    polls: int = 1
+    poll_every_s: float = 0.0
+
+    @property
+    def forms_key(self) -> str:
+        """The form types as one text: the feed is marked as read for them and no others."""
+        return ",".join(sorted(self.forms))
 
 
 class DaysPlan(Value):
-    """Read the daily indexes of ``days``; ``ciks`` and ``tickers`` restrict, if any."""
+    """Read the indexes of ``days``; ``ciks`` and ``tickers`` restrict, if any."""
 
     forms: frozenset[str]
     days: tuple[date, ...]
     ciks: frozenset[int] = frozenset()
     tickers: frozenset[str] = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the days are asked for with every company in them."""
+        return not self.ciks and not self.tickers
 
 
 class ListPlan(Value):
@@ -54,6 +66,8 @@ def plan_fetch(  # noqa: PLR0913 - the flow's own parameters, checked together
     today: date,
     forms: Sequence[str] | None,
     max_pages: int,
+    polls: int,
+    poll_every_s: float,
     start_date: date | None,
     end_date: date | None,
     last_business_days: int | None,
@@ -80,7 +94,12 @@ def plan_fetch(  # noqa: PLR0913 - the flow's own parameters, checked together
             "source='rss' reads the live feed",
             "remove it, or use source='batch'",
         )
-        return FeedPlan(forms=expand_forms(forms or DEFAULT_FORMS), max_pages=max_pages)
+        return FeedPlan(
+            forms=expand_forms(forms or DEFAULT_FORMS),
+            max_pages=max_pages,
+            polls=polls,
+            poll_every_s=poll_every_s,
+        )
     narrowed = {"ciks": frozenset(ciks), "tickers": frozenset(map(_clean_ticker, tickers))}
     if any(by_list.values()):
         _refuse(
@@ -118,17 +137,6 @@ def read_accessions(path: Path) -> tuple[str, ...]:
     if not found:
         raise _bad("accessions_csv", f"{path} has no rows", "list at least one accession number")
     return found
-
-
-def business_days(start: date, end: date) -> tuple[date, ...]:
-    """Days EDGAR disseminates on: no weekends, no US federal holidays; both ends included.
-
-    EDGAR follows the federal calendar, not the exchanges' (it is open on Good Friday).
-    """
-    return tuple(stamp.date() for stamp in pd.date_range(start, end, freq=_FEDERAL_DAYS))
-
-
-_FEDERAL_DAYS = CustomBusinessDay(calendar=USFederalHolidayCalendar())
 
 
 def _days(today: date, start: date | None, end: date | None, last: int | None) -> tuple[date, ...]:

@@ -7,31 +7,31 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.models import Claimed, Filing, Outcome, OutcomeStatus
-from blocks.plan import FeedPlan, FetchPlan
 from blocks.store import SeenStore
-from blocks.store_values import Claim
+from blocks.store_values import Claim, FeedMark
 
 
 @task(name="dedup", cache_policy=NO_CACHE, persist_result=False)
 def claim_unseen(  # noqa: PLR0913 - one claim, each part named
     filings: Sequence[Filing],
     store: SeenStore | None,
-    plan: FetchPlan,
     *,
     owner: str,
     lease_s: int,
     refresh: bool,
+    backlog: bool,
+    mark: FeedMark | None,
 ) -> Claim:
     """Claim what has no outcome yet; with the store switched off, everything.
 
-    A run on the live feed also takes up what earlier runs left unfinished, since
-    the feed may have scrolled past it.
+    See :meth:`blocks.store.SeenStore.claim`.
     """
     if store is None:
         granted = tuple(Claimed(filing=filing, attempts=1) for filing in filings)
         return Claim(granted=granted, done=frozenset(), held=frozenset())
-    backlog = isinstance(plan, FeedPlan)
-    return store.claim(filings, owner=owner, lease_s=lease_s, refresh=refresh, backlog=backlog)
+    return store.claim(
+        filings, owner=owner, lease_s=lease_s, refresh=refresh, backlog=backlog, mark=mark
+    )
 
 
 class Triage(NamedTuple):

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from blocks.business_days import business_days
 from blocks.errors import ParameterError
 from blocks.forms import DEFAULT_FORMS
-from blocks.plan import DaysPlan, FeedPlan, ListPlan, business_days, plan_fetch
+from blocks.plan import DaysPlan, FeedPlan, ListPlan, plan_fetch
 
 FRIDAY = date(2025, 12, 12)
 ONE, TWO = "0001193125-25-123456", "0000320193-25-000001"
@@ -17,7 +18,9 @@ NOTHING: dict[str, Any] = {
     "source": "batch",
     "today": FRIDAY,
     "forms": None,
-    "max_pages": 51,
+    "max_pages": 60,
+    "polls": 6,
+    "poll_every_s": 9.0,
     "start_date": None,
     "end_date": None,
     "last_business_days": None,
@@ -33,7 +36,9 @@ def plan(**given: Any) -> FeedPlan | DaysPlan | ListPlan:  # noqa: ANN401 - any 
 
 
 def test_the_live_feed_is_read_for_the_default_forms() -> None:
-    assert plan(source="rss") == FeedPlan(forms=frozenset(DEFAULT_FORMS), max_pages=51)
+    assert plan(source="rss") == FeedPlan(
+        forms=frozenset(DEFAULT_FORMS), max_pages=60, polls=6, poll_every_s=9.0
+    )
 
 
 def test_a_family_of_forms_stands_for_its_members_and_nothing_else() -> None:
