@@ -12,6 +12,7 @@ from typing import Final
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -33,12 +34,15 @@ def main() -> int:
 
 
 def close_dead_runs(client: SyncPrefectClient) -> None:
-    """Mark every run that should have a process of the pool as Crashed."""
+    """Mark as Crashed every run that should have a process of the pool, and its days' runs."""
+    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(any_=_IN_A_PROCESS))
     dead = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_IN_A_PROCESS))
-        ),
+        flow_run_filter=FlowRunFilter(state=unfinished),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+    )
+    below = FlowRunFilterParentFlowRunId(any_=[run.id for run in dead])
+    dead += client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=unfinished, parent_flow_run_id=below)
     )
     ended: State[None] = Crashed(
         message="The installation was stopped during this run. Filings it had not finished come "

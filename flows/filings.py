@@ -4,34 +4,30 @@ Both deployments, ``rss`` and ``batch``, are this flow with other parameters.
 Every decision is taken elsewhere by a pure function; this file only sequences.
 """
 
-from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from prefect import State, flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
 from pydantic import Field
 
-from blocks.errors import RunNeedsAttention
-from blocks.models import Decision, Filing
-from blocks.plan import plan_fetch
-from blocks.price_table import PriceTable
+from blocks.business_days import EASTERN
+from blocks.errors import SecFilingsError
+from blocks.plan import DaysPlan, FeedPlan, FetchPlan, plan_fetch
 from blocks.settings import Settings
+from flows.days import day_by_day
+from flows.ending import end_of
 from flows.enrichment import Enrichment
 from flows.funnel import draw_funnel
+from flows.listed import ciks_asked_for, work_through_a_list
+from flows.live import watch_the_feed
 from flows.progress import Progress
 from flows.quiet_exit import close_standard_error_at_exit
 from flows.rooms import Rooms
-from tasks.dedup import claim_unseen, triage
-from tasks.fetch import Fetched, fetch_filings
+from flows.run import Run
 from tasks.passing import as_is
-from tasks.price_filter import PriceRule, filter_by_price
-from tasks.record import rejected, survivors
-from tasks.reference import load_prices, load_tickers, tickers_frame
+from tasks.price_filter import PriceRule
 from tasks.report import publish_report
-
-EASTERN: Final = ZoneInfo("America/New_York")
 
 close_standard_error_at_exit()
 
@@ -46,7 +42,9 @@ def run_name() -> str:
 def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's run form shows
     source: Literal["rss", "batch"] = "rss",
     forms: list[str] | None = None,
-    max_pages: Annotated[int, Field(ge=1, le=51)] = 51,
+    max_pages: Annotated[int, Field(ge=1, le=60)] = 60,
+    polls: Annotated[int, Field(ge=1, le=60)] = 1,
+    poll_every_s: Annotated[float, Field(ge=0, le=60)] = 9.0,
     start_date: date | None = None,
     end_date: date | None = None,
     last_business_days: Annotated[int, Field(ge=1, le=30)] | None = None,
@@ -72,7 +70,9 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         source: rss reads the live feed; batch reads daily indexes or a list.
         forms: Form types, exact ("8-K" is not "8-K/A"), or the family "424B". Empty: 8-K, 6-K,
             10-Q, 10-K, 424B, FWP, SC 13D/G and SCHEDULE 13D/G, with their amendments.
-        max_pages: rss: how many feed pages of 100 entries are read at most.
+        max_pages: rss: how many feed pages of 100 entries a poll reads at most; 54 are all.
+        polls: rss: how often this run looks at the feed.
+        poll_every_s: rss: seconds from one look to the next.
         start_date: batch: first day whose daily index is read.
         end_date: batch: last such day, included. Empty: start_date alone.
         last_business_days: batch, without dates or a list: that many days up to today.
@@ -95,16 +95,18 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         calls the flow from Python is given the funnel.
 
     Raises:
-        RunNeedsAttention: the run is complete, and some of its filings failed; a
-            retry of the run works on those alone.
+        RunNeedsAttention: the run is complete, and some of its filings failed, or a day is
+            not complete; a retry of the run works on what is left.
     """
-    today = datetime.now(EASTERN).date()
+    today = flow_run.get_scheduled_start_time().astimezone(EASTERN).date()  # also of a retry
     settings = Settings.from_environment()
     plan = plan_fetch(
         source=source,
         today=today,
         forms=forms,
         max_pages=max_pages,
+        polls=polls,
+        poll_every_s=poll_every_s,
         start_date=start_date,
         end_date=end_date,
         last_business_days=last_business_days,
@@ -121,62 +123,40 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     )
     run_id = str(flow_run.get_id())
     with Rooms.opened(profile, settings) as rooms:
-        work = Enrichment(
+        enrichment = Enrichment(
             rooms.bench(run_id, excerpt_tokens, budget_usd),
             rooms.answers,
             settings,
             concurrency=concurrency or settings.sec_llm_max_concurrent,
             refresh=refresh,
         )
-        work.check()
-        fetched = Fetched.model_validate(
-            fetch_filings.with_options(result_storage=rooms.answers)(
-                plan, as_is(rooms.edgar), as_is(rooms.store), today
-            )
-        )
-        claim = claim_unseen(
-            as_is(fetched.filings),
-            as_is(rooms.store),
-            as_is(plan),
-            owner=run_id,
-            lease_s=lease_s,
-            refresh=refresh,
-        )
-        progress = Progress(
-            rooms.store, claim, owner=run_id, lease_s=lease_s, gone=work.bench.gone
-        )
+        enrichment.check()
+        progress = Progress(rooms.store, owner=run_id, lease_s=lease_s, gone=enrichment.bench.gone)
+        run = Run(run_id, rooms, settings, rule, enrichment, progress, lease_s, refresh)
         with progress.leases_kept():
-            sorted_out = triage(claim.granted, rooms.max_attempts)
-            to_decide = (*sorted_out.fresh, *sorted_out.suspects)
-            decisions = _decide(to_decide, rooms, rule)
-            progress.record((*sorted_out.worn_out, *rejected(to_decide, decisions)))
-            for chunk in work.chunks(
-                survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
-            ):
-                progress.record(*work.enrich(chunk, decisions))
-
-        funnel = draw_funnel(source, fetched, progress, work, rooms)
+            _work(plan, run, today)
+        funnel = draw_funnel(source, run, today)
         publish_report(
-            as_is(funnel), as_is(progress.outcomes), as_is(progress.failures), rooms.edgar.base_url
+            as_is(funnel),
+            as_is(progress.outcomes),
+            as_is(progress.failures),
+            as_is(progress.successions),
+            rooms.edgar.base_url,
         )
-    if funnel.needs_attention:
-        raise RunNeedsAttention(
-            f"{funnel.summary}. {funnel.stopped_by} Artifact funnel-{source} has the errors. A "
-            "retry of this run works on what failed alone; so does the next rss run by itself"
-        )
-    return Completed(message=funnel.summary, data=funnel.model_dump(mode="json"))
+    return end_of(run, funnel)
 
 
-def _decide(filings: tuple[Filing, ...], rooms: Rooms, rule: PriceRule) -> dict[str, Decision]:
-    """Fetch the tables, unless there is nothing to decide, and filter by price."""
-    if not filings:
-        return {}
-    tickers = load_tickers.with_options(result_storage=rooms.answers)(as_is(rooms.edgar))
-    prices = None
-    if rule.enabled:
-        table = load_prices.with_options(result_storage=rooms.answers)(as_is(rooms.prices))
-        prices = PriceTable.load(table)
-    return filter_by_price(as_is(filings), as_is(tickers_frame(tickers)), as_is(prices), rule)
+def _work(plan: FetchPlan, run: Run, today: date) -> None:
+    """Do what the plan asks for; what is cut short is reported as far as it came."""
+    try:
+        if isinstance(plan, FeedPlan):
+            watch_the_feed(plan, run)
+        elif isinstance(plan, DaysPlan):
+            day_by_day(plan, ciks_asked_for(plan, run), run)
+        else:
+            work_through_a_list(plan, ciks_asked_for(plan, run), run, today)
+    except SecFilingsError as error:
+        run.ended_by = error
 
 
 def _first_given(parameter: float | None, switch: float | None) -> float | None:

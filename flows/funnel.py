@@ -1,24 +1,21 @@
 """The counts of one run, drawn from what it fetched, claimed and recorded."""
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import date
 
-from blocks.errors import BudgetReached
+from blocks.errors import BudgetReached, EdgarBlocked, StoreError
 from blocks.models import OutcomeStatus, Verdict
-from flows.enrichment import Enrichment
-from flows.progress import Progress
-from flows.rooms import Rooms
-from tasks.fetch import Fetched
+from flows.run import Run
+from tasks.certificate_text import sentence
 from tasks.report import Funnel
 
 _UNKNOWN_PRICE = {Verdict.UNKNOWN_PRICE_KEPT, Verdict.UNKNOWN_PRICE_REJECTED}
 
 
-def draw_funnel(
-    source: str, fetched: Fetched, progress: Progress, work: Enrichment, rooms: Rooms
-) -> Funnel:
-    """Count what became of every filing of a run."""
-    claim, outcomes, bench = progress.claim, progress.outcomes, work.bench
-    asked_for = {filing.accession for filing in fetched.filings}
+def draw_funnel(source: str, run: Run, today: date) -> Funnel:
+    """Count what became of every filing of a run; ``today`` is the Eastern date."""
+    progress, outcomes, bench = run.progress, run.progress.outcomes, run.enrichment.bench
     answered = [one for one in outcomes if one.status is OutcomeStatus.ENRICHED]
     from_cache = [one for one in answered if one.from_cache]
     failed = {one.filing.accession for one in progress.failures} - progress.parked
@@ -26,12 +23,12 @@ def draw_funnel(
         source=source,
         analyst=bench.analyst.name,
         fingerprint=bench.fingerprint,
-        fetched=len(asked_for),
-        requests=fetched.requests,
-        known=len(claim.done),
-        held=len(claim.held),
-        backlog=sum(one.filing.accession not in asked_for for one in claim.granted),
-        claimed=len(claim.granted),
+        fetched=len(progress.met),
+        requests=run.rooms.edgar.requests_sent,
+        known=len(progress.known),
+        held=len(progress.held),
+        backlog=len(progress.granted.keys() - progress.met),
+        claimed=len(progress.granted),
         rejected=Counter(one.reason for one in outcomes if one.status is OutcomeStatus.REJECTED),
         unknown_price=sum(
             one.decision is not None and one.decision.verdict in _UNKNOWN_PRICE for one in outcomes
@@ -46,21 +43,66 @@ def draw_funnel(
         usage=bench.tally.usage,
         spent_usd=bench.tally.spent_usd,
         unpriced_calls=bench.tally.unpriced_calls,
-        saved_usd=_saved_usd(progress, rooms),
-        switched_off=work.settings.switched_off(),
-        switches=work.settings.shown(),
-        stopped_by=str(bench.brake.reason or ""),
-        closed_door=not isinstance(bench.brake.reason, BudgetReached | None),
-        unread_days=fetched.unread_days,
-        notes=fetched.notes,
+        saved_usd=_saved_usd(run),
+        switched_off=run.settings.switched_off(),
+        switches=run.settings.shown(),
+        stopped_by=str(run.stopped_by or ""),
+        next_step=_next_step(source, run) if run.stopped_by else "",
+        closed_door=not isinstance(run.stopped_by, BudgetReached | EdgarBlocked | None),
+        days=tuple(sentence(certificate) for certificate in run.certificates),
+        open_days=tuple(_open_days(run, today)),
+        notes=tuple(_notes(run, today)),
     )
 
 
-def _saved_usd(progress: Progress, rooms: Rooms) -> float:
+def _next_step(source: str, run: Run) -> str:
+    """What becomes of what a stopped run has left."""
+    if source == "rss":
+        return "The next rss run takes up what is left"
+    again = "; what is done is not paid again"
+    if not run.days_left:
+        return f"Run it again with the same parameters for what is left{again}"
+    first, last = run.days_left[0], run.days_left[-1]
+    return f"Run batch with start_date={first} and end_date={last} for what is left{again}"
+
+
+def _open_days(run: Run, today: date) -> Iterator[str]:
+    """Days that are not complete, and days whose index is none or should be there."""
+    yield from (sentence(one) for one in run.open_certificates)
+    yield from (
+        f"the daily index of {day} is not read, ask for that day again: {why}"
+        for day, why in run.unread.items()
+    )
+    yield from (
+        f"EDGAR has no daily index for {day} yet, ask for that day again"
+        for day in run.no_index
+        if day < today and not _was_closed(day, run)
+    )
+
+
+def _notes(run: Run, today: date) -> Iterator[str]:
+    yield from run.notes
+    yield from run.rooms.tables.notes
+    for day in run.no_index:
+        if _was_closed(day, run):
+            yield f"EDGAR has no daily index for {day}, and one for a later day: it was closed"
+        elif day >= today:
+            yield f"EDGAR has no daily index for {day} yet; it makes one about 22:06 Eastern"
+
+
+def _was_closed(day: date, run: Run) -> bool:
+    """Whether EDGAR has made a later index without this one: closed by order, say."""
+    return any(read > day for read in run.days_read)
+
+
+def _saved_usd(run: Run) -> float:
     """What the answers of known and cached filings cost when they were bought."""
     cached = sum(
         one.answer.reply.cost_usd or 0.0
-        for one in progress.outcomes
+        for one in run.progress.outcomes
         if one.from_cache and one.answer is not None
     )
-    return cached + rooms.cost_usd_of(progress.claim.done)
+    try:
+        return cached + run.rooms.cost_usd_of(frozenset(run.progress.known))
+    except StoreError:  # what broke the store ends the run; its report is still to come
+        return cached

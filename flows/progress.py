@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from prefect.logging import get_logger
 
 from blocks.errors import StoreError
-from blocks.models import Failure, Outcome, OutcomeStatus
+from blocks.models import Claimed, Failure, Outcome, OutcomeStatus
 from blocks.store import SeenStore
-from blocks.store_values import Claim
+from blocks.store_values import Claim, Succession
 from tasks.passing import as_is
 from tasks.record import record_outcomes
 
@@ -22,27 +22,34 @@ class Progress:
     """The claims of one run, and the outcomes and failures that end them.
 
     ``store`` None: the seen store is switched off, so nothing is leased. ``gone``
-    is told which claims turn out to be another run's.
+    is told which claims turn out to be another run's. ``met`` are all filings
+    that the run's fetches named, ``known`` and ``held`` those of them that had
+    an outcome or were another run's. ``successions``, by accession number, tell
+    what amends what, as far as this run's outcomes have a part in it.
     """
 
     def __init__(
-        self,
-        store: SeenStore | None,
-        claim: Claim,
-        *,
-        owner: str,
-        lease_s: int,
-        gone: set[str],
+        self, store: SeenStore | None, *, owner: str, lease_s: int, gone: set[str]
     ) -> None:
-        self.claim = claim
+        self.met: set[str] = set()
+        self.granted: dict[str, Claimed] = {}
+        self.known: set[str] = set()
+        self.held: set[str] = set()
         self.outcomes: list[Outcome] = []
         self.failures: list[Failure] = []
         self.parked: set[str] = set()
         self.lost: set[str] = set()
+        self.successions: dict[str, Succession] = {}
         self._gone = gone
         self._store = store
         self._owner = owner
         self._lease_s = lease_s
+
+    def take(self, claim: Claim) -> None:
+        """Hold what a claim granted, too."""
+        self.granted |= {one.filing.accession: one for one in claim.granted}
+        self.known |= claim.done
+        self.held |= claim.held
 
     def record(self, outcomes: Iterable[Outcome], failures: Iterable[Failure] = ()) -> None:
         """Store what has become of some filings, in one transaction.
@@ -56,6 +63,7 @@ class Progress:
             as_is(ended), as_is(failed), as_is(self._store), owner=self._owner
         )
         self.lost |= written.lost
+        self.successions |= {one.filing.accession: one for one in written.successions}
         self.parked |= written.parked
         self.parked |= {
             one.filing.accession
@@ -72,7 +80,7 @@ class Progress:
         A run that is cancelled or fails hands its claims back at once; one that
         is killed cannot, and they come free when their lease runs out.
         """
-        if self._store is None or not self.claim.granted:
+        if self._store is None:
             yield
             return
         over = threading.Event()
@@ -83,25 +91,31 @@ class Progress:
         finally:
             over.set()
             renewer.join()
-            self._hand_back(self._store)
+            self.hand_back()
+
+    def hand_back(self) -> None:
+        """Free what was claimed and is not finished; else it comes free with its lease."""
+        left = self.open_claims()
+        if not left or self._store is None:
+            return
+        try:
+            self._store.release(left, owner=self._owner)
+        except StoreError as error:  # must not hide what ended the run, nor cost its report
+            logger.warning("claims not handed back, they run out by themselves: %s", error)
 
     def open_claims(self) -> tuple[str, ...]:
         """Accession numbers that were granted and have neither outcome nor failure yet."""
         ended = {one.filing.accession for one in self.outcomes} | self.lost
         ended |= {one.filing.accession for one in self.failures}
-        granted = (claimed.filing.accession for claimed in self.claim.granted)
-        return tuple(accession for accession in granted if accession not in ended)
+        return tuple(accession for accession in tuple(self.granted) if accession not in ended)
 
     def _renew(self, store: SeenStore, over: threading.Event) -> None:
         while not over.wait(self._lease_s / _RENEWALS_PER_LEASE):
             held = self.open_claims()
+            if not held:
+                continue
             try:
                 ours = store.renew(held, owner=self._owner, lease_s=self._lease_s)
                 self._gone |= set(held) - ours
             except StoreError as error:
                 logger.warning("leases not renewed, trying again before they run out: %s", error)
-
-    def _hand_back(self, store: SeenStore) -> None:
-        left = self.open_claims()
-        if left:
-            store.release(left, owner=self._owner)

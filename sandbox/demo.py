@@ -9,6 +9,7 @@ import argparse
 import shutil
 import socket
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Demo:
         self.stack, self.api, self.sec, self.model = stack, api, sec, model
         self.funnels: list[tuple[str, dict[str, int], int]] = []
         self.analyses: list[dict[str, Any]] = []
+        self.certificate = ""
 
     def run(self, title: str, deployment: str, **parameters: object) -> None:
         """Start a deployment as a person would, wait, and keep its funnel and analyses."""
@@ -88,13 +90,14 @@ def play(demo: Demo) -> None:
     say(f"The market day: {day.day}, {len(day.filings)} filings of fictional companies\n")
     date = day.day.isoformat()
     demo.sec.now = day.closes_at - timedelta(hours=3)
-    demo.run("1. rss, at 13:00 Eastern", RSS)
+    demo.run("1. rss, at 13:00 Eastern", RSS, polls=1)
     demo.sec.now = day.closes_at + timedelta(hours=2)
-    demo.run("2. rss, at 18:00 Eastern", RSS)
+    demo.run("2. rss, at 18:00 Eastern", RSS, polls=1)
     demo.sec.now = day.closes_at + timedelta(hours=6, minutes=30)
     demo.run("3. batch, at 22:30 Eastern", BATCH, start_date=date)
     demo.run("4. batch over the same day again", BATCH, start_date=date)
-    demo.run("5. rss again", RSS)
+    demo.run("5. rss again, six looks", RSS, poll_every_s=0)
+    demo.certificate = str(demo.api.get(f"/artifacts/certificate-{date}/latest")["description"])
 
 
 def conclude(demo: Demo) -> None:
@@ -106,6 +109,8 @@ def conclude(demo: Demo) -> None:
         for title, counts, calls in demo.funnels
     ]
     print_table(header, rows)
+    say("\nCertificate of the day\n")
+    say(textwrap.fill(demo.certificate, WIDTH, initial_indent="  ", subsequent_indent="  "))
     say("\nAnalyses, strongest first (fictional companies)\n")
     for row in sorted(demo.analyses, key=lambda one: -abs(one["sentiment"]))[:12]:
         print_analysis(row)

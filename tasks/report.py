@@ -1,20 +1,16 @@
 """report: what a run did, as artifacts and events that a person reads in the UI."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 
 from blocks.models import Answer, Failure, Filing, Outcome, Usage, Value
-
-_SHOWN_FAILURES: Final = 50
-_MESSAGE_CHARS: Final = 500
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|])")
+from blocks.store_values import Succession
+from tasks.announce import announce
+from tasks.markdown import listing, said, table
 
 
 class Funnel(Value):
@@ -22,9 +18,11 @@ class Funnel(Value):
 
     ``spent_usd`` counts calls whose price is known; ``unpriced_calls`` the others.
     ``saved_usd`` is what the answers of known and cached filings cost when bought.
-    ``stopped_by`` says why a run left filings untouched; ``closed_door`` that this
-    was a refusal a person must mend, not the run's own budget. ``unread_days`` have
-    an index that could not be read.
+    ``stopped_by`` says why a run left filings untouched, and ``next_step`` what
+    becomes of what is left; ``closed_door`` that this
+    was a refusal a person must mend, not the run's own budget or SEC's wish to be
+    left alone. ``days`` tells of each day whose index was read what came of it;
+    ``open_days`` are those that are not complete, with the reason.
     """
 
     source: str
@@ -52,14 +50,16 @@ class Funnel(Value):
     switched_off: tuple[str, ...]
     switches: Mapping[str, str]
     stopped_by: str = ""
+    next_step: str = ""
     closed_door: bool = False
-    unread_days: tuple[date, ...] = ()
+    days: tuple[str, ...] = ()
+    open_days: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person should look: filings failed, a door was closed, a day not read."""
-        return bool(self.failed or self.parked or self.closed_door or self.unread_days)
+        """Whether a person should look: filings failed, a door was closed, a day is open."""
+        return bool(self.failed or self.parked or self.closed_door or self.open_days)
 
     @property
     def calls_not_made(self) -> int:
@@ -90,9 +90,11 @@ def funnel_markdown(funnel: Funnel, failures: Sequence[Failure] = ()) -> str:
     sections = [
         f"# SEC filings, {funnel.source}\n\n{funnel.summary}",
         *_warnings(funnel),
-        _table(("stage", "filings", "what that means"), _stages(funnel)),
-        "## Model\n\n" + _table(("", ""), _model(funnel)),
+        table(("stage", "filings", "what that means"), _stages(funnel)),
+        "## Model\n\n" + table(("", ""), _model(funnel)),
     ]
+    if funnel.days:
+        sections.append("## Days\n\n" + "\n".join(f"- {said(told)}" for told in funnel.days))
     if failures:
         sections.append(_failures(failures))
     switches = (f"{name}={value}" for name, value in funnel.switches.items())
@@ -100,34 +102,47 @@ def funnel_markdown(funnel: Funnel, failures: Sequence[Failure] = ()) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def analyses_table(outcomes: Iterable[Outcome], edgar_url: str) -> list[dict[str, Any]]:
+def analyses_table(
+    outcomes: Iterable[Outcome], successions: Mapping[str, Succession], edgar_url: str
+) -> list[dict[str, Any]]:
     """One row per analysed filing, most confident and most pointed first.
 
-    ``edgar_url`` is where the links lead: EDGAR's own address, without a slash.
+    ``successions``, by accession number, are of those that amend another filing or
+    are superseded; ``edgar_url`` is where the links lead: EDGAR's own address,
+    without a slash.
     """
-    rows = [_row(outcome, answer, edgar_url) for outcome, answer in _answered(outcomes)]
+    rows = [
+        _row(outcome, answer, successions.get(outcome.filing.accession), edgar_url)
+        for outcome, answer in _answered(outcomes)
+    ]
     return sorted(rows, key=lambda row: -abs(row["sentiment"]) * row["confidence"])
 
 
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def publish_report(
-    funnel: Funnel, outcomes: Sequence[Outcome], failures: Sequence[Failure], edgar_url: str
+    funnel: Funnel,
+    outcomes: Sequence[Outcome],
+    failures: Sequence[Failure],
+    successions: Mapping[str, Succession],
+    edgar_url: str,
 ) -> None:
-    """Publish the funnel, the table of analyses, and one event per analysis of this run."""
+    """Publish the funnel, the table of analyses, and one event per analysis of this run.
+
+    And one per filing that an amendment supersedes, if either is of this run.
+    """
     create_markdown_artifact(
         key=f"funnel-{funnel.source}",
         markdown=funnel_markdown(funnel, failures),
         description=funnel.summary,
     )
-    table = analyses_table(outcomes, edgar_url)
-    if table:
+    rows = analyses_table(outcomes, successions, edgar_url)
+    if rows:
         create_table_artifact(
             key=f"analyses-{funnel.source}",
-            table=table,
-            description=f"{len(table)} analyses of this run",
+            table=rows,
+            description=f"{len(rows)} analyses of this run",
         )
-    for outcome, answer in _answered(outcomes):
-        _announce(outcome, answer)
+    announce(outcomes, successions.values())
 
 
 def _answered(outcomes: Iterable[Outcome]) -> Iterable[tuple[Outcome, Answer]]:
@@ -135,32 +150,19 @@ def _answered(outcomes: Iterable[Outcome]) -> Iterable[tuple[Outcome, Answer]]:
     return ((outcome, outcome.answer) for outcome in outcomes if outcome.answer is not None)
 
 
-def _announce(outcome: Outcome, answer: Answer) -> None:
-    analysis = answer.reply.analysis
-    emit_event(
-        event="sec-filing.enriched",
-        resource={
-            "prefect.resource.id": f"sec-filing.{outcome.filing.accession}",
-            "prefect.resource.name": f"{outcome.filing.form} {outcome.filing.issuers[0].name}",
-        },
-        payload={
-            "ticker": outcome.decision.ticker if outcome.decision else None,
-            "from_cache": outcome.from_cache,
-            **analysis.model_dump(mode="json"),
-        },
-    )
-
-
 def _warnings(funnel: Funnel) -> Iterable[str]:
     if funnel.switched_off:
         yield f"**Switched off: {', '.join(funnel.switched_off)}.**"
     if funnel.stopped_by:
         yield (
-            f"**Stopped early: {_said(funnel.stopped_by)}** "
-            f"{funnel.untouched} filings are left to the next run."
+            f"**Stopped early: {said(funnel.stopped_by)}** "
+            f"{funnel.untouched} filings were claimed and are handed back. "
+            f"{said(funnel.next_step)}."
         )
+    for told in funnel.open_days:
+        yield f"**Not complete:** {said(told)}"
     for note in funnel.notes:
-        yield f"**Note:** {_said(note)}"
+        yield f"**Note:** {said(note)}"
 
 
 def _stages(funnel: Funnel) -> Iterable[tuple[object, ...]]:
@@ -174,9 +176,9 @@ def _stages(funnel: Funnel) -> Iterable[tuple[object, ...]]:
     yield "price unknown", funnel.unknown_price, "kept or rejected by the policy, and recorded"
     yield "from cache", funnel.from_cache, "answered before, not paid again"
     yield "**enriched**", funnel.enriched, f"answered by {funnel.analyst} in this run"
-    yield "failed", funnel.failed, "kept with the error; the next run tries again"
+    yield "failed", funnel.failed, "kept with the error; the next rss run tries again"
     yield "parked", funnel.parked, "attempts used up; a person should look"
-    yield "left untouched", funnel.untouched, "not begun; the next run takes them"
+    yield "left untouched", funnel.untouched, "not begun, and handed back"
     yield "claims lost", funnel.lost, "took longer than their lease and went to another run"
 
 
@@ -196,48 +198,38 @@ def _model(funnel: Funnel) -> Iterable[tuple[object, ...]]:
 
 def _failures(failures: Sequence[Failure]) -> str:
     rows = [
-        (failure.filing.accession, failure.filing.form, failure.error, _said(failure.message))
-        for failure in failures[:_SHOWN_FAILURES]
+        (failure.filing.accession, failure.filing.form, failure.error, said(failure.message))
+        for failure in failures
     ]
-    more = len(failures) - len(rows)
-    tail = f"\n\nand {more} more; all of them are in the store" if more else ""
-    return "## Failed\n\n" + _table(("accession", "form", "error", "message"), rows) + tail
+    return "## Failed\n\n" + listing(("accession", "form", "error", "message"), rows)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    return " ".join(str(value).split())
-
-
-def _said(text: str) -> str:
-    """Words of others on one line, cut, with no markup: no link or image of theirs in the UI."""
-    line = _cell(text)
-    cut = line if len(line) <= _MESSAGE_CHARS else line[: _MESSAGE_CHARS - 1] + "…"
-    return _MARKUP.sub(r"\\\1", cut)
-
-
-def _row(outcome: Outcome, answer: Answer, edgar_url: str) -> dict[str, Any]:
+def _row(
+    outcome: Outcome, answer: Answer, succession: Succession | None, edgar_url: str
+) -> dict[str, Any]:
     filing, decision = outcome.filing, outcome.decision
     analysis = answer.reply.analysis
     return {
-        "filing": f"[{filing.accession}]({edgar_url}{filing.page_path})",
+        "filing": _link(filing, edgar_url),
         "ticker": decision.ticker if decision else None,
         "price_usd": decision.price_usd if decision else None,
         "form": filing.form,
-        "filer": _said(_names(filing)),
+        "amends": _link(succession.amends if succession else None, edgar_url),
+        "superseded_by": _link(succession.superseded_by if succession else None, edgar_url),
+        "filer": said(_names(filing)),
         "sentiment": analysis.sentiment,
         "confidence": round(analysis.confidence, 2),
         "risk": analysis.risk_level.value,
         "catalysts": ", ".join(catalyst.kind.value for catalyst in analysis.catalysts),
-        "summary": _said(analysis.summary),
+        "summary": said(analysis.summary),
         "model": answer.reply.model,
         "cost_usd": answer.reply.cost_usd,
         "from_cache": outcome.from_cache,
     }
+
+
+def _link(filing: Filing | None, edgar_url: str) -> str | None:
+    return None if filing is None else f"[{filing.accession}]({edgar_url}{filing.page_path})"
 
 
 def _names(filing: Filing) -> str:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.flow_engine import run_flow
+from prefect.states import Scheduled
 from prefect_sqlalchemy import SqlAlchemyConnector
 from pydantic import SecretStr
 
@@ -17,7 +21,7 @@ from blocks.prices import PriceSource
 from blocks.store import SeenStore
 from flows.filings import sec_filings
 from sandbox.captures import CapturedFolder
-from sandbox.market_day import MarketDay
+from sandbox.market import Market
 from sandbox.model import StandInModel
 from sandbox.sec import StandInSec
 from tasks.report import Funnel
@@ -47,7 +51,7 @@ class Installation:
 
 @contextmanager
 def installed(
-    source: MarketDay | CapturedFolder, folder: Path, *, key: str | None = "test-key"
+    source: Market | CapturedFolder, folder: Path, *, key: str | None = "test-key"
 ) -> Iterator[Installation]:
     """Stand-ins on loopback and a profile of blocks for them; needs a Prefect server."""
     profile = f"test-{uuid.uuid4().hex[:12]}"
@@ -69,3 +73,14 @@ def installed(
         connector = SqlAlchemyConnector(connection_info=f"duckdb:///{folder / 'store.duckdb'}")
         SeenStore(connector=connector).save(profile)
         yield Installation(sec, model, profile, folder)
+
+
+def retry(state: State[Any]) -> State[Any]:
+    """Run a flow run again, as its Retry button does, in this process; how it ends."""
+    run_id = state.state_details.flow_run_id
+    assert run_id is not None
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run_id, Scheduled(name="AwaitingRetry"), force=True)
+        run = client.read_flow_run(run_id)
+    ended = run_flow(sec_filings, flow_run=run, parameters=run.parameters, return_type="state")
+    return cast("State[Any]", ended)

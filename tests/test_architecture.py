@@ -6,26 +6,38 @@ from pathlib import Path
 
 import pytest
 
+from blocks.analyst import _READING
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # A block module and the pure or private modules that only it uses, by prefix.
 BLOCK_ROOMS = {
-    "edgar": {"edgar", "edgar_answers", "edgar_feed", "edgar_header", "edgar_http"}
-    | {"edgar_index", "edgar_pace", "edgar_submission"},
+    "edgar": {"edgar", "edgar_answers", "edgar_breaker", "edgar_conditional"}
+    | {"edgar_documents", "edgar_failures", "edgar_feed", "edgar_gzip", "edgar_header"}
+    | {"edgar_http", "edgar_index", "edgar_kept", "edgar_pace", "edgar_sink", "edgar_submission"}
+    | {"document_types", "ticker_table"},
     "prices": {"prices", "price_table"},
     "analyst": {"analyst", "completion", "model_failures", "model_http", "phrase_rules", "prompt"}
     | {"rules", "sources"},
-    "excerpt": {"excerpt", "document_text"},
-    "store": {"store", "store_duckdb", "store_flock", "store_ledger", "store_memory"}
+    "excerpt": {"excerpt", "excerpt_sections", "document_text", "document_types"},
+    "certificate": {"certificate"},
+    "store": {"store", "amendments", "store_amendments", "store_duckdb", "store_flock"}
+    | {"store_ledger", "store_memory"}
     | {"store_postgres", "store_rows", "store_schema", "store_sql", "store_values"}
-    | {"store_windows"},
+    | {"store_windows", "store_days", "certificate"},
     "answers": {"answers"},
     "budget": {"budget"},
     "settings": {"settings"},
     "forms": {"forms"},
-    "plan": {"plan", "forms"},
+    "business_days": {"business_days"},
+    "plan": {"plan", "forms", "business_days"},
 }
-ENRICH_ROOM = {"enrich", "bench", "answer_cache"}
+TASK_ROOMS = (
+    {"fetch", "feed", "indexes", "fetched"},
+    {"enrich", "bench", "answer_cache"},
+    {"certify", "certificate_text", "lateness"},
+    {"report", "announce"},
+)
 EVERYWHERE = {"blocks.models", "blocks.errors"}
 PRODUCT = ("blocks", "tasks", "flows", "sandbox")
 
@@ -67,9 +79,10 @@ def test_a_block_imports_only_its_own_room_and_the_shared_values(path: Path) -> 
 
 @pytest.mark.parametrize("path", modules("tasks"), ids=lambda path: path.stem)
 def test_a_task_imports_blocks_and_no_other_task(path: Path) -> None:
-    allowed = {"tasks.passing"}  # how arguments are handed to tasks
-    if path.stem in ENRICH_ROOM:
-        allowed |= {f"tasks.{name}" for name in ENRICH_ROOM}
+    allowed = {"tasks.passing", "tasks.markdown"}  # handing over arguments, setting reports
+    for room in TASK_ROOMS:
+        if path.stem in room:
+            allowed |= {f"tasks.{name}" for name in room}
     assert {name for name in imports_of(path) if not name.startswith("blocks.")} <= allowed
 
 
@@ -95,8 +108,26 @@ def test_annotations_are_values_where_prefect_reads_them(path: Path) -> None:
     assert "from __future__ import annotations" not in path.read_text()
 
 
+def test_the_fingerprint_hashes_every_module_that_reads_a_submission() -> None:
+    reading = {"blocks.edgar_submission", "blocks.excerpt"}
+    while found := set().union(*map(read_by, reading)) - reading:
+        reading |= found
+    # these say what a value is and what an error says, not what is read
+    reading -= EVERYWHERE | {"blocks.edgar_answers"}
+    assert {f"blocks.{name.removesuffix('.py')}" for name in _READING} == reading
+
+
+def read_by(module: str) -> set[str]:
+    return imports_of(ROOT / f"{module.replace('.', '/')}.py")
+
+
 def test_no_flow_file_borrows_a_name_from_a_library() -> None:
     """Prefect puts the flow file's folder first on the import path."""
     taken = {"prefect", "openai", "duckdb", "pandas", "feedparser", "httpx", "edgar", "stamina"}
     stems = {path.stem for path in modules("flows")} - {"__init__"}
     assert not stems & (taken | set(sys.stdlib_module_names))
+
+
+def test_the_time_zone_of_edgar_and_the_exchanges_is_named_once() -> None:
+    files = (path for room in ("blocks", "tasks", "flows") for path in modules(room))
+    assert [path.stem for path in files if "America/New_York" in path.read_text()] == ["models"]

@@ -16,7 +16,8 @@ from blocks.forms import DEFAULT_FORMS, expand_forms
 from flows.stack import Stack
 from sandbox import model_faults
 from sandbox.demo import free_port, seeds, stand_ins
-from sandbox.market_day import DayFiling, bundled_day
+from sandbox.market import DayFiling
+from sandbox.market_day import bundled_day
 from sandbox.model import StandInModel
 from sandbox.prefect_api import PrefectApi
 from sandbox.sec import StandInSec
@@ -92,7 +93,7 @@ def retried(installed: Installed) -> RetriedRun:
     victims = tuple(filing.accession for filing in worth_it()[:3])
     for victim in victims:
         model.faults.add(model_faults.nonsense(), match=victim)
-    run_id = api.start(RSS, {})
+    run_id = api.start(RSS, {"poll_every_s": 0})
     failed = api.wait(run_id)
     artifacts = api.artifacts(run_id)
     paid, feed = dict(model.paid_calls), sec.count("browse-edgar")
@@ -160,7 +161,7 @@ def test_rss_polls_every_minute_one_run_at_a_time(installed: Installed) -> None:
     assert schedule["schedule"]["timezone"] == "America/New_York"
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert deployment["parameters"] == {"source": "rss"}
+    assert deployment["parameters"] == {"source": "rss", "polls": 6, "poll_every_s": 9}
     assert set(deployment["tags"]) == {"sec", "rss"}
     assert "every minute" in deployment["description"]
 

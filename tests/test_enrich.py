@@ -47,7 +47,7 @@ from sandbox.sec import StandInSec
 from tasks.answer_cache import ByFilingAndFingerprint, answer_key, answers_on_file
 from tasks.bench import STREAK, Bench, Brake, Tally, enrich_one
 from tasks.enrich import enrich_filing, failure_of, may_pass
-from tasks.fetch import Fetched
+from tasks.fetched import Fetched
 
 FINGERPRINT: Final = "0123456789abcdef"
 DAY = generated_day(7, 14, noise=0.2)
@@ -157,6 +157,15 @@ class TestAnswersOnFile:
         found = answers_on_file([accession(1), accession(2)], FINGERPRINT, folder)
         assert found == {accession(1): answer(1, fingerprint=FINGERPRINT)}
 
+    def test_an_answer_of_an_earlier_version_is_one_though_it_keeps_less_of_the_header(
+        self, folder: AnswerFolder
+    ) -> None:
+        later = {"period", "filer_ciks", "item_titles"}
+        kept = answer(1, fingerprint=FINGERPRINT).model_dump(mode="json", exclude=later)
+        written(folder, answer_key(FINGERPRINT, accession(1)), kept)
+        found = answers_on_file([accession(1)], FINGERPRINT, folder)
+        assert found == {accession(1): answer(1, fingerprint=FINGERPRINT)}
+
     def test_an_answer_of_another_fingerprint_is_none(self, folder: AnswerFolder) -> None:
         write_answer(folder, 1)
         assert answers_on_file([accession(1)], "f" * 16, folder) == {}
@@ -246,7 +255,7 @@ def test_the_trap_of_these_tests_works(tmp_path: Path) -> None:
 
 
 def test_a_fetched_list_comes_back_as_it_was_written(folder: AnswerFolder) -> None:
-    fetched = Fetched(filings=tuple(filings(1, 2)), requests=3, notes=("one note — kept",))
+    fetched = Fetched(filings=tuple(filings(1, 2)), notes=("one note — kept",))
     written(folder, "runs/run-id/fetch", fetched.model_dump(mode="json"))
     store = ResultStore(
         result_storage=folder, serializer=JSONSerializer(), cache_result_in_memory=False
@@ -405,6 +414,19 @@ class TestOneFiling:
         assert bench.tally.calls == 1
         assert bench.tally.usage == found.reply.usage
         assert set(stand_ins[1].paid_calls) == {offered().accession}
+
+    @pytest.mark.usefixtures("stand_ins")
+    def test_what_the_header_says_is_kept_with_the_answer(self, bench: Bench) -> None:
+        served = next(one for one in DAY.filings if one.form == "8-K")
+        reported = offered().model_copy(
+            update={"accession": served.accession, "form": "8-K", "parties": served.parties}
+        )
+        header = bench.edgar.submission(reported)
+        found = enrich_one(reported, bench)
+        assert found.period == header.period is not None
+        assert found.filer_ciks == header.filer_ciks == (served.company.cik,)
+        assert found.item_titles == header.items
+        assert len(found.item_titles) == len(served.items) > 0
 
     def test_a_claim_that_went_to_another_run_is_not_paid_for(
         self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench

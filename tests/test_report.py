@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, Final
 
 import pytest
 from store_filings import accession, answer, enriched, filing, rejected
 
 from blocks.models import Failure, Party, Usage
+from blocks.store_values import Succession
 from tasks.report import Funnel, analyses_table, funnel_markdown
 
 EDGAR: Final = "https://www.sec.gov"
@@ -38,13 +38,14 @@ EVERY_FIELD: Final[Mapping[str, Any]] = {
     "saved_usd": 10_177.75,
     "switched_off": ("SEEN_STORE_ENABLED", "SEC_PRICE_FILTER_ENABLED"),
     "stopped_by": "the quota is used up",
+    "next_step": "buy more of it",
     "closed_door": True,
     "switches": {"PRICE_CEILING": "$10,191"},
-    "unread_days": (date(2025, 12, 24),),
+    "days": ("2025-12-11 is complete",),
+    "open_days": ("2025-12-12 has two filings left",),
     "notes": ("no daily index for 2025-12-25",),
 }
-# Not shown as such: only how the run ends depends on them, and an unread day has its note.
-EXCUSED: Final = {"closed_door", "unread_days"}
+EXCUSED: Final = {"closed_door"}  # not shown: only how the run ends depends on it
 
 
 def funnel(**changes: object) -> Funnel:
@@ -54,7 +55,8 @@ def funnel(**changes: object) -> Funnel:
         for name, value in EVERY_FIELD.items()
         if isinstance(value, str | int | float) and name not in EXCUSED
     }
-    quiet = {"rejected": {}, "usage": Usage(), "switched_off": (), "switches": {}, "notes": ()}
+    quiet = {"rejected": {}, "usage": Usage(), "switched_off": (), "switches": {}}
+    quiet |= {"days": (), "open_days": (), "notes": ()}
     return Funnel.model_validate(nothing | {"source": "rss", "analyst": "rules"} | quiet | changes)
 
 
@@ -175,10 +177,23 @@ def test_without_failures_there_is_no_section_for_them() -> None:
 
 
 def test_an_analysis_links_to_the_page_of_its_filing() -> None:
-    (row,) = analyses_table([enriched(7)], EDGAR)
+    (row,) = analyses_table([enriched(7)], {}, EDGAR)
     folder = accession(7).replace("-", "")
     page = f"{EDGAR}/Archives/edgar/data/320193/{folder}/{accession(7)}-index.htm"
     assert row["filing"] == f"[{accession(7)}]({page})"
+
+
+def test_an_amendment_links_to_what_it_amends_and_what_is_superseded_to_the_newest() -> None:
+    original, amendment, alone = enriched(1), enriched(2), enriched(3)
+    successions = {
+        accession(1): Succession(filing=original.filing, superseded_by=amendment.filing),
+        accession(2): Succession(filing=amendment.filing, amends=original.filing),
+    }
+    rows = analyses_table([original, amendment, alone], successions, EDGAR)
+    first, second, third = sorted(rows, key=lambda row: str(row["filing"]))
+    assert (first["amends"], first["superseded_by"]) == (None, second["filing"])
+    assert (second["amends"], second["superseded_by"]) == (first["filing"], None)
+    assert (third["amends"], third["superseded_by"]) == (None, None)
 
 
 def test_only_analysed_filings_have_a_row_strongest_and_surest_first() -> None:
@@ -187,7 +202,7 @@ def test_only_analysed_filings_have_a_row_strongest_and_surest_first() -> None:
         outcome.model_copy(update={"answer": with_sentiment(outcome.filing.accession, *how)})
         for outcome, how in ((outcomes[0], (0.9, 0.1)), (outcomes[2], (-0.8, 0.9)))
     )
-    rows = analyses_table([weak, outcomes[1], strong, outcomes[3]], EDGAR)
+    rows = analyses_table([weak, outcomes[1], strong, outcomes[3]], {}, EDGAR)
     assert [row["filing"][1:21] for row in rows] == [accession(3), accession(4), accession(1)]
 
 
@@ -200,7 +215,7 @@ def with_sentiment(number: str, sentiment: float, confidence: float) -> object:
 
 
 def test_a_row_tells_what_was_decided_found_and_paid() -> None:
-    (row,) = analyses_table([enriched(1)], EDGAR)
+    (row,) = analyses_table([enriched(1)], {}, EDGAR)
     assert (row["ticker"], row["price_usd"], row["form"]) == ("ONS", 4.25, "8-K")
     assert (row["sentiment"], row["confidence"], row["risk"]) == (0.7, 0.9, "low")
     assert (row["catalysts"], row["from_cache"]) == ("guidance_up", False)
@@ -213,7 +228,7 @@ def test_an_answer_of_unknown_price_and_a_filing_without_decision_have_a_row_too
         update={"reply": answer(1).reply.model_copy(update={"cost_usd": None})}
     )
     bare = enriched(1).model_copy(update={"decision": None, "answer": unknown})
-    (row,) = analyses_table([bare], EDGAR)
+    (row,) = analyses_table([bare], {}, EDGAR)
     assert (row["ticker"], row["price_usd"], row["cost_usd"]) == (None, None, None)
 
 
@@ -221,7 +236,7 @@ def test_a_filer_is_named_once_however_often_it_is_listed() -> None:
     party = Party(cik=320193, name="Twice Listed Co", role="Filer")
     outcome = enriched(1)
     double = outcome.filing.model_copy(update={"parties": (party, party)})
-    (row,) = analyses_table([outcome.model_copy(update={"filing": double})], EDGAR)
+    (row,) = analyses_table([outcome.model_copy(update={"filing": double})], {}, EDGAR)
     assert row["filer"] == "Twice Listed Co"
 
 

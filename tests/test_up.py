@@ -130,7 +130,7 @@ def a_run_at_work(port: int) -> str:
     """Start an rss run and wait until it works, as far as it gets with EDGAR out of reach."""
     with PrefectApi(f"http://127.0.0.1:{port}/api") as api:
         api.pause(RSS)
-        run_id = api.start(RSS, {})
+        run_id = api.start(RSS, {"poll_every_s": 0})
         deadline = time.monotonic() + COMING_UP_LIMIT_S
         while api.get(f"/flow_runs/{run_id}")["state_type"] in {"SCHEDULED", "PENDING"}:
             assert time.monotonic() < deadline

@@ -1,0 +1,29 @@
+"""The batch path over a list of accession numbers, and what its companies are."""
+
+from datetime import date
+
+from blocks.plan import DaysPlan, ListPlan
+from flows.run import Run
+from flows.stages import through_the_stages
+from tasks.fetch import fetch_list
+from tasks.fetched import Fetched
+from tasks.indexes import ciks_of
+from tasks.passing import as_is
+
+
+def work_through_a_list(plan: ListPlan, ciks: frozenset[int], run: Run, today: date) -> None:
+    """Find the listed filings through the indexes and work on them."""
+    fetch = fetch_list.with_options(result_storage=run.rooms.answers)
+    found = fetch("list", run.id, as_is(plan), as_is(run.rooms.edgar), as_is(ciks), today)
+    through_the_stages(Fetched.model_validate(found), run)
+
+
+def ciks_asked_for(plan: DaysPlan | ListPlan, run: Run) -> frozenset[int]:
+    """The companies a run is restricted to, by CIK or ticker; empty: to none.
+
+    Raises:
+        ParameterError: SEC lists no such ticker.
+    """
+    if not plan.tickers:
+        return plan.ciks
+    return plan.ciks | ciks_of(plan.tickers, run.rooms.tables.tickers.get().frame)

@@ -1,0 +1,40 @@
+"""The live path: several looks at the feed in one run."""
+
+from blocks.plan import FeedPlan
+from flows.run import Run
+from flows.stages import through_the_stages
+from tasks.fetch import Rhythm, Watch, fetch_feed
+from tasks.fetched import Fetched
+from tasks.passing import as_is
+
+
+def watch_the_feed(plan: FeedPlan, run: Run) -> None:
+    """Look, work on what is new, and look again, until all looks are made.
+
+    The first look always goes through the stages, with the backlog of earlier
+    runs; later ones only where they found something, so that a quiet minute
+    costs a request a look and no task run.
+    """
+    rhythm = Rhythm(plan.polls, plan.poll_every_s)
+    fetched = _look(plan, rhythm, run, Fetched(filings=()))
+    through_the_stages(fetched, run, backlog=True)
+    while fetched.polls < plan.polls and run.stopped_by is None:
+        fetched = _look(plan, rhythm, run, fetched)
+        if fetched.filings:
+            through_the_stages(fetched, run)
+        else:
+            run.met(fetched)
+
+
+def _look(plan: FeedPlan, rhythm: Rhythm, run: Run, last: Fetched) -> Fetched:
+    watch = Watch(
+        plan=plan,
+        rhythm=rhythm,
+        edgar=run.rooms.edgar,
+        store=run.rooms.store,
+        handled=frozenset(run.progress.met),
+        looks_made=last.polls,
+        read_at=last.read_at,
+    )
+    fetch = fetch_feed.with_options(result_storage=run.rooms.answers)
+    return Fetched.model_validate(fetch(f"poll-{last.polls + 1}", run.id, as_is(watch)))

@@ -1,0 +1,49 @@
+"""What every filing goes through, however it was found."""
+
+from blocks.models import Decision, Filing
+from flows.run import Run
+from tasks.dedup import claim_unseen, triage
+from tasks.fetched import Fetched
+from tasks.passing import as_is
+from tasks.price_filter import filter_by_price
+from tasks.record import rejected, survivors
+
+
+def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> None:
+    """Dedup -> price filter -> enrich -> record, for what one fetch has found.
+
+    A run works on a filing once: what an earlier unit of it has met, and may
+    have failed on, is left to the next run. With ``backlog`` the run also takes
+    up what earlier runs left unfinished.
+    """
+    progress = run.progress
+    worked_on = progress.met | progress.granted.keys()
+    unmet = [one for one in fetched.filings if one.accession not in worked_on]
+    run.met(fetched)
+    claim = claim_unseen(
+        as_is(unmet),
+        as_is(run.rooms.store),
+        owner=run.id,
+        lease_s=run.lease_s,
+        refresh=run.refresh,
+        backlog=backlog,
+        mark=fetched.mark,
+    )
+    progress.take(claim)
+    sorted_out = triage(claim.granted, run.rooms.max_attempts)
+    to_decide = (*sorted_out.fresh, *sorted_out.suspects)
+    decisions = _decide(to_decide, run)
+    progress.record((*sorted_out.worn_out, *rejected(to_decide, decisions)))
+    for chunk in run.enrichment.chunks(
+        survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
+    ):
+        progress.record(*run.enrichment.enrich(chunk, decisions))
+
+
+def _decide(filings: tuple[Filing, ...], run: Run) -> dict[str, Decision]:
+    """Fetch the tables, unless there is nothing to decide, and filter by price."""
+    if not filings:
+        return {}
+    tickers = run.rooms.tables.tickers.get()
+    prices = run.rooms.tables.prices.get() if run.rule.enabled else None
+    return filter_by_price(as_is(filings), as_is(tickers), as_is(prices), run.rule)
