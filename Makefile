@@ -33,7 +33,7 @@ up: setup  ## server, blocks, deployments and worker, until Ctrl-C
 	  $(PY) -m flows.up --port $(PORT) --state $(STATE)
 
 test: setup lint types  ## lint, types and tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	@$(VENV)/bin/ruff check .
