@@ -310,7 +310,7 @@ class Reader:
         return frozenset(self.claimed.keys() & set(accessions))
 
 
-DAYS = business_days(THURSDAY, FRIDAY)
+DAYS = business_days(date(2025, 12, 10), FRIDAY)  # the feed holds more than a day
 POLLED = (  # from, to, how far apart; between these there is an outage, or a night
     (eastern(THURSDAY, time(16, 10)), eastern(THURSDAY, time(16, 40)), timedelta(minutes=1)),
     (eastern(THURSDAY, time(17, 20)), eastern(THURSDAY, time(17, 50)), timedelta(minutes=1)),
