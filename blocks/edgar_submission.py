@@ -24,17 +24,6 @@ _CLOSED = re.compile(rb"</(?:SEC-DOCUMENT|IMS-DOCUMENT|SUBMISSION)>")
 _TAIL_BYTES = 256
 
 
-def read_submission(body: bytes, accession: str, *, complete: bool = True) -> Submission:
-    """Read a submission that is at hand; ``complete`` is False where it was cut short.
-
-    Raises:
-        SubmissionUnreadable: there is no readable document, or it is another filing.
-    """
-    reader = SubmissionReader(accession)
-    reader.take(body)
-    return reader.submission(complete=complete)
-
-
 class SubmissionReader:
     """Reads the submission ``accession`` from pieces of any size, until it has enough.
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from blocks.edgar_documents import decoded
-from blocks.edgar_submission import read_submission
+from blocks.edgar_submission import SubmissionReader
 from blocks.models import Submission
 
 ACCESSION = "0001193125-25-000001"
@@ -43,6 +43,17 @@ def captured(captures: Path) -> list[Path]:
 
 def read(file: Path) -> Submission:
     return read_submission(file.read_bytes(), file.stem.rsplit("_", 1)[1])
+
+
+def read_submission(body: bytes, accession: str, *, complete: bool = True) -> Submission:
+    """Read a submission that is at hand; ``complete`` is False where it was cut short.
+
+    Raises:
+        SubmissionUnreadable: there is no readable document, or it is another filing.
+    """
+    reader = SubmissionReader(accession)
+    reader.take(body)
+    return reader.submission(complete=complete)
 
 
 def documents_at_once(raw: bytes) -> list[tuple[str, bytes]]:

@@ -11,10 +11,9 @@ from pathlib import Path
 from textwrap import wrap
 
 import pytest
-from submission_text import documents_at_once
+from submission_text import documents_at_once, read_submission
 
 from blocks.document_text import text_of
-from blocks.edgar_submission import read_submission
 from blocks.errors import SubmissionUnreadable
 from blocks.excerpt import excerpt_of
 from blocks.models import ACCESSION_PATTERN, Document, Excerpt, Submission

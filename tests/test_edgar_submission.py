@@ -14,10 +14,10 @@ from submission_text import (
     document,
     documents_at_once,
     read,
+    read_submission,
     submission,
 )
 
-from blocks.edgar_submission import read_submission
 from blocks.errors import SubmissionUnreadable
 from blocks.models import Party, Submission
 

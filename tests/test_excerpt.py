@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from submission_text import read_submission
 
 from blocks.document_text import text_of
-from blocks.edgar_submission import read_submission
 from blocks.errors import ConfigurationError, SubmissionUnreadable
 from blocks.excerpt import MIN_BUDGET_TOKENS, excerpt_of, token_count
 from blocks.models import ACCESSION_PATTERN, Document, Excerpt, Submission

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from submission_text import read_submission
 
-from blocks.edgar_submission import read_submission
 from blocks.excerpt import excerpt_of
 from blocks.models import ACCESSION_PATTERN, Analysis, Excerpt, Filing, FoundBy, Party
 from blocks.phrase_rules import ITEM_MEANINGS

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from sec_requests import AGENT
+from submission_text import read_submission
 
-from blocks.edgar_submission import read_submission
 from sandbox import sec_faults
 from sandbox.faults import Fault
 from sandbox.loopback import Response, Stream

@@ -14,11 +14,12 @@ from submission_text import (
     document,
     documents_at_once,
     read,
+    read_submission,
     submission,
 )
 
 from blocks.edgar_documents import MarkSplitter, Piece
-from blocks.edgar_submission import SubmissionReader, read_submission
+from blocks.edgar_submission import SubmissionReader
 from blocks.errors import SubmissionUnreadable
 from blocks.models import Submission
 
