@@ -17,7 +17,6 @@ from blocks.certificate import Certificate
 from blocks.edgar import EdgarClient
 from blocks.edgar_index import DayIndex, quarter_of
 from blocks.errors import (
-    BudgetReached,
     DayNotClosed,
     EdgarBlocked,
     EdgarNotFound,
@@ -26,7 +25,7 @@ from blocks.errors import (
     SecFilingsError,
 )
 from blocks.plan import DaysPlan
-from flows.run import WAITING_FOR_SEC, Run
+from flows.run import Run
 from flows.stages import through_the_stages
 from tasks.certificate_text import not_closed, sentence
 from tasks.certify import certify_day
@@ -98,10 +97,8 @@ def _certified(plan: DaysPlan, index: IndexedDay | None, run: Run) -> Certificat
 
 def _end_of_day(day: date, certificate: Certificate | None, failed: int, run: Run) -> State[Any]:
     """How a day's flow run ends: it is stopped with its run, open, failed, or complete."""
-    if run.waits_for_sec is not None:
-        return Cancelled(name=WAITING_FOR_SEC, message=f"{run.waits_for_sec}")
-    if isinstance(run.stopped_by, BudgetReached):
-        return Cancelled(name="BudgetReached", message=f"{run.stopped_by}")
+    if run.stop_name is not None:
+        return Cancelled(name=run.stop_name, message=f"{run.stopped_by}")
     if certificate is not None and not certificate.closed:
         raise DayNotClosed(not_closed([certificate]))
     if failed:

@@ -6,7 +6,7 @@ from prefect import State
 from prefect.states import Completed
 
 from blocks.errors import DayNotClosed, RunNeedsAttention
-from flows.run import WAITING_FOR_SEC, Run
+from flows.run import Run
 from tasks.certificate_text import not_closed
 from tasks.report import Funnel
 
@@ -29,14 +29,10 @@ def end_of(run: Run, funnel: Funnel) -> State[dict[str, Any]]:
         raise DayNotClosed(f"{not_closed(run.open_certificates)} The run: {funnel.summary}")
     if funnel.needs_attention:
         raise RunNeedsAttention(_for_a_person(funnel))
-    if run.stopped_by is None:
-        return _completed(None, funnel.summary, funnel)
-    name = WAITING_FOR_SEC if run.waits_for_sec else type(run.stopped_by).__name__
-    return _completed(name, f"{funnel.stopped_by} {funnel.next_step}. {funnel.summary}", funnel)
-
-
-def _completed(name: str | None, message: str, funnel: Funnel) -> State[dict[str, Any]]:
-    return Completed(name=name, message=message, data=funnel.model_dump(mode="json"))
+    told = funnel.summary
+    if run.stop_name is not None:
+        told = f"{funnel.stopped_by} {funnel.next_step}. {told}"
+    return Completed(name=run.stop_name, message=told, data=funnel.model_dump(mode="json"))
 
 
 def _for_a_person(funnel: Funnel) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from blocks.errors import BudgetReached, EdgarBlocked, StoreError
+from blocks.errors import StoreError
 from blocks.models import OutcomeStatus, Verdict
 from flows.run import Run
 from tasks.certificate_text import sentence
@@ -48,7 +48,7 @@ def draw_funnel(source: str, run: Run, today: date) -> Funnel:
         switches=run.settings.shown(),
         stopped_by=str(run.stopped_by or ""),
         next_step=_next_step(source, run) if run.stopped_by else "",
-        closed_door=not isinstance(run.stopped_by, BudgetReached | EdgarBlocked | None),
+        closed_door=run.stopped_by is not None and run.stop_name is None,
         days=tuple(sentence(certificate) for certificate in run.certificates),
         open_days=tuple(_open_days(run, today)),
         notes=tuple(_notes(run, today)),

@@ -5,7 +5,13 @@ from datetime import date
 from typing import Final
 
 from blocks.certificate import Certificate
-from blocks.errors import EdgarBlocked, EdgarNotFound, IndexUnreadable, SecFilingsError
+from blocks.errors import (
+    BudgetReached,
+    EdgarBlocked,
+    EdgarNotFound,
+    IndexUnreadable,
+    SecFilingsError,
+)
 from blocks.settings import Settings
 from flows.enrichment import Enrichment
 from flows.progress import Progress
@@ -60,6 +66,16 @@ class Run:
     def stopped_by(self) -> SecFilingsError | None:
         """Why the run does no more, if it was stopped: by its brake, or between two units."""
         return self.enrichment.bench.brake.reason or self.ended_by
+
+    @property
+    def stop_name(self) -> str | None:
+        """What a state is called that ends by a stop no person must look into; None: by no such.
+
+        SEC asks to be left alone, or the run's own budget is used up.
+        """
+        if self.waits_for_sec is not None:
+            return WAITING_FOR_SEC
+        return "BudgetReached" if isinstance(self.stopped_by, BudgetReached) else None
 
     @property
     def waits_for_sec(self) -> EdgarBlocked | None:
