@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from benchmarks import cached_answers, cycle, lookup, price_filter
+from benchmarks import cached_answers, cycle, excerpts, lookup, price_filter, same_text
 from benchmarks.house import prefect_server
 from benchmarks.tables import Table
 
@@ -16,6 +16,8 @@ Benchmark = Callable[[Path], Iterable[Table]]
 ALONE: Final[dict[str, Benchmark]] = {
     "lookup": lookup.tables,
     "price-filter": price_filter.tables,
+    "excerpts": excerpts.tables,
+    "same-text": same_text.tables,
 }
 ON_A_SERVER: Final[dict[str, Benchmark]] = {
     "cycle": cycle.tables,

