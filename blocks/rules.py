@@ -4,39 +4,31 @@ It answers where there is no model, and prefers silence to a guess: where no
 rule fits it says NEUTRAL at a low confidence and lists no catalyst. Every
 catalyst quotes what its rule matched. A sentence that only supposes (may,
 could, if, no assurance) or repeats old news never matches.
+
+The rules themselves stand in ``item_rules`` and the ``phrases_of_...`` modules.
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
+from blocks.label import CLEAR_SENTIMENT, Label, label_of
 from blocks.models import Analysis, Catalyst, CatalystKind, Excerpt, Filing, RiskLevel
-from blocks.phrase_rules import ITEM_MEANINGS, RULES, Meaning
+from blocks.rule_findings import Finding, findings_of
+from blocks.rule_sentences import is_new, is_said, sentences_of, told_on
 
 _ABSTAINING_CONFIDENCE = 0.1
 _MIXED_CONFIDENCE = 0.2
-_PHRASE_CONFIDENCE = 0.5
-_ITEM_CONFIDENCE = 0.6
-_CLEAR_SENTIMENT = 0.15
-_QUOTE_CHARS = 400
 _MOST_CATALYSTS = 12
 _DEALS = {CatalystKind.OFFERING, CatalystKind.CONVERTIBLE, CatalystKind.WARRANTS}
 _RISKS = list(RiskLevel)
 
-_ITEM_PART = re.compile(r"8-K(?:/A)? item (\d\.\d\d)")
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?;])(?<![A-Z]\.)(?<!Inc\.)(?<!Corp\.)(?<!Ltd\.)(?<!Co\.)(?<!No\.)(?<!Mr\.)(?<!Ms\.)"
-    r"(?<!Dr\.)[\"\u201d)]?\s+(?=[A-Z\u201c\"(])|\n\n+|\n(?=[●•=])"
-)
-# Case matters: "May" is a month.
-_SUPPOSITION = re.compile(
-    r"\b(?:may|might|could|would|[Ss]hould|[Ii]f|[Uu]nless|whether|risks?|no assurance|cannot"
-    r"|potential(?:ly)?|previously|WHEREAS|adjust(?:ed|s|ing)?|retroactive(?:ly)?"
-    r"|seek(?:s|ing)? to|not been|has not|have not|not received)\b"
-)
 _GROSS_PROCEEDS = re.compile(
     r"gross proceeds (?:\w+ ){0,8}?(?:of|were|are) (?:approximately )?"
     r"\$(\d[\d,]*(?:\.\d+)?) ?(million|billion)?",
+    re.IGNORECASE,
+)
+# What was sold before under an agreement that goes on is another deal.
+_EARLIER_SALES = re.compile(
+    r"\bhave (?:offered and )?(?:sold|issued|received|raised)\b|\bsince\b|sales agreement",
     re.IGNORECASE,
 )
 _SHARES_OFFERED = re.compile(
@@ -49,22 +41,14 @@ _SHARES_BEFORE = re.compile(
 _SCALE = {"": 1, "million": 1_000_000, "billion": 1_000_000_000}
 
 
-class _Finding(NamedTuple):
-    """A rule that matched, and the words it matched."""
-
-    meaning: Meaning
-    quote: str
-    confidence: float
-
-
 def analysis_by_rules(filing: Filing, excerpt: Excerpt) -> Analysis:
     """What the rules make of a filing; neutral, unsure and empty where none fits."""
-    sentences = _sentences(excerpt.text)
-    findings = _distinct([*_by_item(excerpt), *_by_phrase(filing.form, sentences)])
+    findings = findings_of(filing, excerpt)
     good = max((found.meaning.sentiment for found in findings), default=0.0)
     bad = min((found.meaning.sentiment for found in findings), default=0.0)
     sentiment = round(max(good, 0.0) + min(bad, 0.0), 2)
-    label = _label(good, bad)
+    both = good >= CLEAR_SENTIMENT and bad <= -CLEAR_SENTIMENT
+    label = label_of(sentiment, for_both_sides=both)
     kinds = {found.meaning.kind for found in findings}
     return Analysis(
         summary=_summary(label, filing, findings),
@@ -75,74 +59,19 @@ def analysis_by_rules(filing: Filing, excerpt: Excerpt) -> Analysis:
             Catalyst(kind=found.meaning.kind, quote=found.quote, verified=True)
             for found in findings[:_MOST_CATALYSTS]
         ),
-        deal_size_usd=_deal_size_usd(sentences) if kinds & _DEALS else None,
+        deal_size_usd=_deal_size_usd(filing, excerpt) if kinds & _DEALS else None,
         dilution_pct=_dilution_pct(excerpt.text),
         has_warrants=True if CatalystKind.WARRANTS in kinds else None,
     )
 
 
-def _sentences(text: str) -> list[str]:
-    folded = (" ".join(said.split()) for said in _SENTENCE_END.split(text))
-    return [said for said in folded if said]
-
-
-def _by_item(excerpt: Excerpt) -> Iterator[_Finding]:
-    for part in excerpt.parts:
-        found = _ITEM_PART.fullmatch(part)
-        meaning = ITEM_MEANINGS.get(found[1]) if found else None
-        quote = _opening(excerpt.text, part) if meaning else ""
-        if meaning and quote:
-            yield _Finding(meaning, quote, _ITEM_CONFIDENCE)
-
-
-def _opening(text: str, part: str) -> str:
-    """The first telling sentence of a part: not its heading, if there is more."""
-    section = text.partition(f"=== {part} ===\n")[2].partition("\n=== ")[0]
-    sentences = _sentences(section)
-    telling = [said for said in sentences if len(said) >= 60 and not said.startswith("Item")]  # noqa: PLR2004  # about ten words
-    return _quoted((telling or sentences or [""])[0])
-
-
-def _by_phrase(form: str, sentences: list[str]) -> Iterator[_Finding]:
-    rules = [rule for rule in RULES if rule.forms.match(form)]
-    for sentence in sentences:
-        if _SUPPOSITION.search(sentence):
-            continue
-        for rule in rules:
-            found = rule.pattern.search(sentence)
-            if found:
-                quote = _quoted(sentence, found.start())
-                yield _Finding(rule.meaning, quote, _PHRASE_CONFIDENCE)
-
-
-def _quoted(sentence: str, match_start: int = 0) -> str:
-    """The sentence, or as much of it from the match on as a quote may hold."""
-    if len(sentence) <= _QUOTE_CHARS:
-        return sentence
-    return sentence[match_start : match_start + _QUOTE_CHARS].rpartition(" ")[0].strip()
-
-
-def _distinct(findings: list[_Finding]) -> list[_Finding]:
-    """The first finding of each meaning, weightiest first."""
-    first = {found.meaning: found for found in reversed(findings)}.values()
-    return sorted(first, key=lambda found: -abs(found.meaning.sentiment))
-
-
-def _label(good: float, bad: float) -> str:
-    if good >= _CLEAR_SENTIMENT and bad <= -_CLEAR_SENTIMENT:
-        return "MIXED"
-    if good >= _CLEAR_SENTIMENT:
-        return "BULLISH"
-    return "BEARISH" if bad <= -_CLEAR_SENTIMENT else "NEUTRAL"
-
-
-def _confidence(label: str, findings: list[_Finding]) -> float:
-    if label == "MIXED":
+def _confidence(label: Label, findings: list[Finding]) -> float:
+    if label is Label.MIXED:
         return _MIXED_CONFIDENCE
     return max((found.confidence for found in findings), default=_ABSTAINING_CONFIDENCE)
 
 
-def _summary(label: str, filing: Filing, findings: list[_Finding]) -> str:
+def _summary(label: Label, filing: Filing, findings: list[Finding]) -> str:
     subject = f"{filing.issuers[0].name[:120]} ({filing.form})"
     if not findings:
         return f"{label}: {subject}. No rule fits this filing; it was not read by a model."
@@ -150,12 +79,13 @@ def _summary(label: str, filing: Filing, findings: list[_Finding]) -> str:
     return f"{label}: {subject}: {told}. Found by rules, not read by a model."
 
 
-def _deal_size_usd(sentences: list[str]) -> float | None:
-    """The gross proceeds, where every sentence that states them states the same."""
+def _deal_size_usd(filing: Filing, excerpt: Excerpt) -> float | None:
+    """The gross proceeds, where every sentence that states this deal's states the same."""
+    told = told_on(filing)
     amounts = {
         float(found[1].replace(",", "")) * _SCALE[(found[2] or "").lower()]
-        for sentence in sentences
-        if not _SUPPOSITION.search(sentence)
+        for sentence in sentences_of(excerpt.text)
+        if is_said(sentence) and is_new(sentence, told) and not _EARLIER_SALES.search(sentence)
         for found in _GROSS_PROCEEDS.finditer(sentence)
     }
     return amounts.pop() if len(amounts) == 1 else None
