@@ -1,20 +1,8 @@
 """What a failed call to a model endpoint means: tried again, the filing's fault, or everyone's.
 
-Three questions are asked of an error, in this order.
-
-Was it billed? Surely not where no connection came about, and where the
-endpoint answered with an error of its own: providers bill completions. The
-exceptions are the statuses by which somebody stopped waiting for a model that
-may be working (408, 504, Cloudflare's 520 and 524). They, silences and dropped
-connections are never repeated. A gateway that answers 500 or 502 over a model
-that had finished is not known of; were there one, a repeat would pay twice.
-
-Does it pass? Only of what was surely not billed: 409, 425, 429 that is not
-``insufficient_quota``, 5xx, and connections that failed.
-
-Whose is it? Key, credit, address, model and the shape of the request concern
-every filing, and stop the run. Any other refusal concerns this filing alone,
-so that one filing no endpoint likes cannot stop every run.
+Errors of the connection are judged here, what the endpoint itself complains of
+in model_faults.py. Nothing is billed where no connection came about. What
+may have been billed (a silence, a dropped connection) is never repeated.
 """
 
 import math
@@ -31,39 +19,23 @@ from blocks.errors import (
     AnalystUnavailable,
     AnswerInvalid,
     AnswerRefused,
+    QuestionTooLong,
 )
+from blocks.model_complaints import Complaint, complaint_in
+from blocks.model_faults import Fault, fault_of, may_be_billed, remedy_of
 from blocks.model_http import AnswerTooLong
 from blocks.models import utc_now
 
 _SAID_CHARS = 300
+_BACK_OFF_S = 0.5
 _MOST_WAIT_S = 120.0  # asked to wait longer, the next run is the better place to ask again
-
-_PASSING_STATUSES = {409, 425, 429}
-_SERVER_ERROR = 500
-_PERHAPS_BILLED_STATUSES = {408, 504, 520, 524}
+_SILENT_STATUSES = {401, 403}  # some servers repeat the key, whole or in part
 _NOTHING_SENT = (
     httpx2.ConnectError,  # refused, unreachable, unknown host, failed TLS
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
     httpx2.ProxyError,
 )
-
-_NO_CREDIT = "insufficient_quota"
-_FORBIDDEN = 403
-_EVERYONES_STATUSES = {401, 402, _FORBIDDEN, 404, 405}  # 405: base_url is no API
-_EVERYONES_CODES = {
-    _NO_CREDIT,
-    "unsupported_parameter",
-    "unsupported_value",
-    "unknown_parameter",
-    "missing_required_parameter",
-    "invalid_model",
-    "model_not_found",
-    "invalid_json_schema",
-}
-_EVERYONES_PARAMETERS = {"model", "response_format", "reasoning_effort"}  # the same in every call
-_REFUSING_CODES = {"content_filter", "content_policy_violation"}
-_TOO_LONG = {"context_length_exceeded", "string_above_max_length", "413"}
 
 
 class _Failed(Exception):
@@ -79,17 +51,18 @@ def answered(ask: Callable[[], bytes], *, max_retries: int, accession: str, secr
     """The body that ``ask`` gets, asked again with back-off while nothing was billed.
 
     Raises:
-        AnalystError: of :func:`failure_of`. The SDK's error is not chained to
-            it, since a log of it could show the key.
+        AnalystError: of :func:`failure_of`, or for an error in the body of a
+            200. The SDK's error is not chained to it, since a log of it could
+            show the key.
     """
     try:
         for attempt in stamina.retry_context(
             on=_retry_in,
             attempts=1 + max_retries,
             timeout=None,
-            wait_initial=0.5,
-            wait_max=8.0,
-            wait_jitter=0.5,
+            wait_initial=_BACK_OFF_S,
+            wait_max=16 * _BACK_OFF_S,
+            wait_jitter=_BACK_OFF_S,
         ):
             with attempt:
                 return _tried(ask, accession, secret)
@@ -100,10 +73,15 @@ def answered(ask: Callable[[], bytes], *, max_retries: int, accession: str, secr
 
 def _tried(ask: Callable[[], bytes], accession: str, secret: str) -> bytes:
     try:
-        return ask()
+        body = without(secret, ask())
     except openai.APIError as error:
         failure = failure_of(error, accession=accession, secret=secret)
         raise _Failed(failure, retry_in(error)) from None
+    complaint = complaint_in(200, body)
+    if complaint is not None:
+        failure = failure_from(complaint, accession=accession)
+        raise _Failed(failure, fault_of(complaint) is Fault.PASSES)
+    return body
 
 
 def _retry_in(error: Exception) -> bool | float:
@@ -118,9 +96,10 @@ def retry_in(error: Exception) -> bool | float:
     """
     if not isinstance(error, openai.APIStatusError):
         return nothing_sent(error)
+    complaint = _complaint_of(error, secret="")
     should = error.response.headers.get("x-should-retry")
-    passes = should == "true" or _passes(error)
-    if error.status_code in _PERHAPS_BILLED_STATUSES or should == "false" or not passes:
+    passes = should == "true" or fault_of(complaint) is Fault.PASSES
+    if may_be_billed(complaint) or should == "false" or not passes:
         return False
     asked_s = _asked_to_wait_s(error.response.headers)
     if asked_s is None:
@@ -136,7 +115,7 @@ def nothing_sent(error: Exception) -> bool:
 def failure_of(error: openai.APIError, *, accession: str, secret: str) -> AnalystError:
     """The error of ours that an error of the SDK's stands for, the key taken out of it."""
     if isinstance(error, openai.APIStatusError):
-        return _status_failure(error, accession, secret)
+        return failure_from(_complaint_of(error, secret), accession=accession)
     if isinstance(error.__cause__, AnswerTooLong):
         return AnswerInvalid(
             f"{accession}: {error.__cause__}, which no chat completion does; check that base_url"
@@ -157,79 +136,65 @@ def failure_of(error: openai.APIError, *, accession: str, secret: str) -> Analys
     )
 
 
-def _status_failure(error: openai.APIStatusError, accession: str, secret: str) -> AnalystError:
-    status = error.status_code
-    said = _said(error, secret)
-    if _passes(error) or status in _PERHAPS_BILLED_STATUSES:
-        return AnalystUnavailable(
-            f"{accession}: the model endpoint answered {status} ({said}); the next run asks"
-            " again, and asking fewer filings at once may help",
-            subject=accession,
-            cost_usd=None if status in _PERHAPS_BILLED_STATUSES else 0.0,
-        )
-    if _is_everyones(error):
-        return AnalystRejected(
-            f"{accession}: the model endpoint refuses the request with {status} ({said});"
-            f" {_remedy(error)}. Every filing would fail alike.",
-            subject=accession,
-        )
-    return AnswerRefused(
-        f"{accession}: the model endpoint refuses this filing with {status} ({said});"
-        f" {_remedy_for_one(error)}",
+def failure_from(complaint: Complaint, *, accession: str) -> AnalystError:
+    """The error of ours that an endpoint's complaint comes to."""
+    kind, what = _MEANING[fault_of(complaint)]
+    status = str(complaint.status) if complaint.status else "an error"
+    told = what.format(status=status, said=_said(complaint), remedy=remedy_of(complaint))
+    return kind(
+        f"{accession}: {told}",
         subject=accession,
+        cost_usd=None if may_be_billed(complaint) else 0.0,
     )
 
 
-def _passes(error: openai.APIStatusError) -> bool:
-    status = error.status_code
-    if error.code == _NO_CREDIT or status in _PERHAPS_BILLED_STATUSES:
-        return False
-    return status in _PASSING_STATUSES or status >= _SERVER_ERROR
+_LATER = (
+    "the model endpoint answered {status} ({said}); the next run asks again, and asking fewer"
+    " filings at once may help"
+)
+_TOO_LONG = (
+    "the question is longer than the model endpoint takes ({status}: {said}); lower the excerpt"
+    " budget (excerpt_tokens) or the analyst block's max_output_tokens, or choose a model with a"
+    " longer context"
+)
+_A_PAGE = (
+    "a web page came with status {status} in place of an answer ({said}): a proxy or firewall"
+    " answers for the model endpoint, or base_url is not the address of an API, up to /v1. The"
+    " next run asks again"
+)
+_EVERYONES = (
+    "the model endpoint refuses the request with {status} ({said}); {remedy}. Every filing would"
+    " fail alike."
+)
+_THIS_FILINGS = "the model endpoint refuses this filing with {status} ({said}); {remedy}"
+_MEANING: dict[Fault, tuple[type[AnalystError], str]] = {
+    Fault.TOO_LONG: (QuestionTooLong, _TOO_LONG),
+    Fault.EVERYONES: (AnalystRejected, _EVERYONES),
+    Fault.NO_API: (AnalystUnavailable, _A_PAGE),
+    Fault.PERHAPS_BILLED: (AnalystUnavailable, _LATER),
+    Fault.PASSES: (AnalystUnavailable, _LATER),
+    Fault.THIS_FILINGS: (AnswerRefused, _THIS_FILINGS),
+}
 
 
-def _is_everyones(error: openai.APIStatusError) -> bool:
-    if error.code in _REFUSING_CODES or _is_flagged(error):
-        return False
-    parameter = str(error.param or "").partition(".")[0]
-    return (
-        error.status_code < 400  # noqa: PLR2004  # a redirect: base_url is not the API's address
-        or error.status_code in _EVERYONES_STATUSES
-        or error.code in _EVERYONES_CODES
-        or parameter in _EVERYONES_PARAMETERS
-    )
+def without(secret: str, body: bytes) -> bytes:
+    """What an endpoint sent, without the key: some repeat it, and words of theirs are shown.
+
+    To be done before anything is cut, or a part of the key could stand at the cut.
+    """
+    return body.replace(secret.encode(), b"***") if secret else body
 
 
-def _is_flagged(error: openai.APIStatusError) -> bool:
-    """OpenRouter answers 403 both to a key without access and to a flagged question."""
-    details = error.body.get("metadata") if isinstance(error.body, dict) else None
-    return isinstance(details, dict) and ("flagged_input" in details or "reasons" in details)
+def _complaint_of(error: openai.APIStatusError, secret: str) -> Complaint:
+    complaint = complaint_in(error.status_code, without(secret, error.response.content))
+    return complaint or Complaint(error.status_code, "")
 
 
-def _remedy(error: openai.APIStatusError) -> str:
-    if error.code == _NO_CREDIT or error.status_code == 402:  # noqa: PLR2004  # payment required
-        return "the account has no credit left: add some, or lower its use"
-    if error.status_code in {401, _FORBIDDEN}:
-        return "check the analyst block's api_key and what it may use"
-    return "check the analyst block's model and base_url, and that they fit each other"
-
-
-def _remedy_for_one(error: openai.APIStatusError) -> str:
-    if {error.code, str(error.status_code)} & _TOO_LONG:
-        return "lower the excerpt budget, or choose a model with a longer context"
-    if error.code in _REFUSING_CODES or _is_flagged(error):
-        return "its content filter objects: read the filing on EDGAR, or ask another model"
-    return (
-        "read the filing on EDGAR, or ask another model; if all filings end so, check that the"
-        " analyst block's model and base_url fit each other"
-    )
-
-
-def _said(error: openai.APIStatusError, secret: str) -> str:
-    """The server's words, without the key: some servers repeat it, whole or in part."""
-    if error.status_code in {401, _FORBIDDEN}:
-        return error.code or "no access"
-    words = " ".join(str(error.message).split())[:_SAID_CHARS]
-    return words.replace(secret, "***") if secret else words
+def _said(complaint: Complaint) -> str:
+    """The server's words."""
+    if complaint.status in _SILENT_STATUSES and not complaint.is_page:
+        return ", ".join(sorted(complaint.codes)) or "no access"
+    return complaint.words[:_SAID_CHARS]
 
 
 def _asked_to_wait_s(headers: httpx2.Headers) -> float | None:

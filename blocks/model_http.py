@@ -18,22 +18,29 @@ _DEADLINE = "answer_deadline"
 
 
 class AnswerTooLong(httpx2.RequestError):
-    """The endpoint sent more than ``MOST_ANSWER_BYTES``; the SDK wraps it as its own error."""
+    """The endpoint sent more than an answer may have; the SDK wraps it as its own error."""
 
 
-def model_client(*, api_key: str, base_url: str, silence_s: float) -> openai.OpenAI:
+def model_client(
+    *, api_key: str, base_url: str, silence_s: float, most_bytes: int = MOST_ANSWER_BYTES
+) -> openai.OpenAI:
     """A client whose answers end, one way or another, within bounds; shared by threads.
 
     One pool of 1,000 connections (the SDK's default) serves all threads. An
     answer not complete ``3 * silence_s`` after it was asked for is given up as
     the SDK's APITimeoutError when its next piece comes, hence at most one
     silence later; headers that drip in are bounded by their size alone. A body
-    of more than ``MOST_ANSWER_BYTES`` is the SDK's APIConnectionError, caused
+    of more than ``most_bytes`` is the SDK's APIConnectionError, caused
     by AnswerTooLong. Nothing is tried again and no redirect is followed.
     """
 
     def start_the_clock(request: httpx2.Request) -> None:
         request.extensions[_DEADLINE] = time.monotonic() + _WHOLE_ANSWER * silence_s
+
+    def bound(response: httpx2.Response) -> None:
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            deadline = float(response.request.extensions[_DEADLINE])
+            response.stream = _BoundedStream(response.stream, deadline, most_bytes)
 
     return openai.OpenAI(
         api_key=api_key,
@@ -45,32 +52,27 @@ def model_client(*, api_key: str, base_url: str, silence_s: float) -> openai.Ope
         http_client=openai.DefaultHttpxClient(
             # a redirect would carry the filing and the key to a host nobody configured
             follow_redirects=False,
-            event_hooks={"request": [start_the_clock], "response": [_bound]},
+            event_hooks={"request": [start_the_clock], "response": [bound]},
         ),
     )
-
-
-def _bound(response: httpx2.Response) -> None:
-    if isinstance(response.stream, httpx2.SyncByteStream):
-        deadline = float(response.request.extensions[_DEADLINE])
-        response.stream = _BoundedStream(response.stream, deadline)
 
 
 class _BoundedStream(httpx2.SyncByteStream):
     """A body that is given up at a time of the monotonic clock, or at a size."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, deadline: float) -> None:
+    def __init__(self, stream: httpx2.SyncByteStream, deadline: float, most_bytes: int) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._most_bytes = most_bytes
 
     def __iter__(self) -> Iterator[bytes]:
-        room = MOST_ANSWER_BYTES
+        room = self._most_bytes
         for chunk in self._stream:
             if time.monotonic() > self._deadline:
                 raise httpx2.ReadTimeout("the answer trickles in too slowly")
             room -= len(chunk)
             if room < 0:
-                raise AnswerTooLong(f"the answer passes {MOST_ANSWER_BYTES:,} bytes")
+                raise AnswerTooLong(f"the answer passes {self._most_bytes:,} bytes")
             yield chunk
 
     def close(self) -> None:

@@ -2,10 +2,11 @@
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sandbox.loopback import Response
+from sandbox.loopback import Response, Stream
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ def dropped() -> Fault:
     return Fault("dropped", lambda _: Response(dropped=True), replaces=True)
 
 
+def lost_answer() -> Fault:
+    """Do what was asked, and close the connection without a byte of answer."""
+    return Fault("lost_answer", lambda _: Response(dropped=True))
+
+
 def truncated(keep: float = 0.5) -> Fault:
     """Promise the whole body, send this share of it, and close."""
     return Fault("truncated", lambda normal: replace(normal, sent_share=keep))
@@ -86,6 +92,21 @@ def truncated(keep: float = 0.5) -> Fault:
 def slow(delay_s: float) -> Fault:
     """Answer as usual, this much later."""
     return Fault("slow", lambda normal: replace(normal, delay_s=normal.delay_s + delay_s))
+
+
+def dripping(every_s: float, pieces: int = 400) -> Fault:
+    """A space now and then in place of the answer, as gateways send to keep a line open."""
+
+    def drip(_: Response) -> Response:
+        return Response(stream=Stream(_spaces(every_s, pieces)))
+
+    return Fault("dripping", drip)
+
+
+def _spaces(every_s: float, pieces: int) -> Iterator[bytes]:
+    for _ in range(pieces):
+        time.sleep(every_s)
+        yield b" "
 
 
 def retry_after(retry_after_s: float | None) -> dict[str, str]:

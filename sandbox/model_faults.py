@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sandbox.completions import error
+from sandbox.completions import error, json_response
 from sandbox.faults import Fault, retry_after
 from sandbox.loopback import Response
 
@@ -90,6 +90,130 @@ def unknown_model() -> Fault:
 def server_error() -> Fault:
     """500: something went wrong over there."""
     return _replaced("server_error", error(500, "server_error", "The server had an error", None))
+
+
+def overloaded() -> Fault:
+    """503: the model is loading, or too many ask."""
+    return _replaced("overloaded", error(503, "server_error", "The engine is overloaded", None))
+
+
+def bad_gateway() -> Fault:
+    """502 from a gateway, with a page of its own."""
+    return _page("bad_gateway", 502, "502 Bad Gateway")
+
+
+def gateway_timeout(status: int = 504) -> Fault:
+    """A gateway stopped waiting for a model that may be working: 504, 408, 524."""
+    return _page("gateway_timeout", status, "The upstream took too long")
+
+
+def firewall() -> Fault:
+    """403 and a page: something between here and there objects."""
+    return _page("firewall", 403, "Sorry, you have been blocked")
+
+
+def no_credit() -> Fault:
+    """402: the account is empty."""
+    return _replaced("no_credit", error(402, "unknown_error", "Insufficient Balance", None))
+
+
+def no_such_path(status: int = 404) -> Fault:
+    """404 or 405: base_url is not the address of the API."""
+    return _replaced("no_such_path", error(status, "invalid_request_error", "Not Found", None))
+
+
+def redirected(to: str) -> Fault:
+    """308: ask elsewhere."""
+    return _replaced("redirected", Response(b"", 308, {"Location": to}))
+
+
+def flagged() -> Fault:
+    """403 from OpenRouter: a moderator objects to the question."""
+    told = {"message": "Input was flagged", "code": 403, "metadata": {"flagged_input": "..."}}
+    return _replaced("flagged", json_response({"error": told}, 403))
+
+
+def filtered() -> Fault:
+    """400 from Azure: the content filter objects to the question."""
+    message = "The response was filtered"
+    return _replaced("filtered", error(400, "invalid_request_error", message, "content_filter"))
+
+
+def invalid_request() -> Fault:
+    """400: something about this question, nobody knows what."""
+    message = "Invalid value for 'content'"
+    return _replaced("invalid_request", error(400, "invalid_request_error", message, None))
+
+
+def unsupported(setting: str) -> Fault:
+    """400: the server does not know a parameter that every request has."""
+    message = f"Unrecognized request argument supplied: {setting}"
+    return _replaced("unsupported", error(400, "invalid_request_error", message, None))
+
+
+def context_overflow() -> Fault:
+    """400: the question is longer than the model's context."""
+    message = "This model's maximum context length is 4096 tokens. Please reduce the length"
+    return _replaced(
+        "context_overflow",
+        error(400, "invalid_request_error", message, "context_length_exceeded"),
+    )
+
+
+def payload_too_large() -> Fault:
+    """413 from a proxy before the model."""
+    return _page("payload_too_large", 413, "Request Entity Too Large")
+
+
+def larger_than_the_rate() -> Fault:
+    """429 of the kind that no waiting helps: one question is more than a minute's tokens."""
+    message = "Request too large on tokens per min (TPM): Limit 3000, Requested 5000."
+    return _replaced("larger_than_the_rate", error(429, "tokens", message, "rate_limit_exceeded"))
+
+
+def error_inside(code: int | None = None, words: str = "Provider returned error") -> Fault:
+    """200 with an error in place of choices: OpenRouter (with a code), LM Studio (a text)."""
+    told = words if code is None else {"message": words, "code": code}
+    return _replaced("error_inside", json_response({"error": told}))
+
+
+def broke_off() -> Fault:
+    """The provider behind a gateway died in the middle of its answer."""
+    return _edited("broke_off", lambda body: _finish(_halved(body), "error"))
+
+
+def empty() -> Fault:
+    """An answer with nothing in it, though it was paid for."""
+    return nonsense("")
+
+
+def other_shape() -> Fault:
+    """200 and JSON, but no completion."""
+    return _edited("other_shape", lambda _: {"object": "list", "data": []})
+
+
+def no_choices() -> Fault:
+    """A completion without a choice."""
+    return _edited("no_choices", lambda body: body | {"choices": []})
+
+
+def cut_question() -> Fault:
+    """The server dropped most of the question, and only its usage shows it."""
+
+    def edit(body: Body) -> Body:
+        return body | {"usage": body["usage"] | {"prompt_tokens": 20}}
+
+    return _edited("cut_question", edit)
+
+
+def endless() -> Fault:
+    """A 200 of more bytes than any completion has."""
+    return Fault("endless", lambda _: Response(b" " * 9_000_000))
+
+
+def _page(name: str, status: int, title: str) -> Fault:
+    page = f"<html><head><title>{title}</title></head></html>\n".encode()
+    return _replaced(name, Response(page, status, {"Content-Type": "text/html"}))
 
 
 def _replaced(name: str, response: Response) -> Fault:
