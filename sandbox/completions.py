@@ -11,6 +11,7 @@ from sandbox.schema_fit import fit
 
 _ACCESSION = re.compile(r"^Accession number:\s*(\d{10}-\d{2}-\d{6})\s*$", re.MULTILINE)
 _DELIMITED = re.compile(r"<(\w+)>\n(.*)\n</\1>", re.DOTALL)
+_HEADER = re.compile(r"\A=== header ===\n.*?\n\n", re.DOTALL)
 _CHARS_A_TOKEN = 4
 _JSON = {"Content-Type": "application/json"}
 
@@ -37,11 +38,15 @@ class Question:
 
     @property
     def filing_text(self) -> str:
-        """What the user shows: the delimited passage, else all that follows the accession."""
+        """What the user shows: the delimited passage, else all that follows the accession.
+
+        Without the lines of EDGAR's header, if they stand first: they tell no news.
+        """
         shown = "\n".join(text for role, text in self.messages if role == "user")
         delimited = _DELIMITED.search(shown)
         named = _ACCESSION.search(shown)
-        return delimited[2] if delimited else shown[named.end() if named else 0 :]
+        text = delimited[2] if delimited else shown[named.end() if named else 0 :]
+        return _HEADER.sub("", text)
 
 
 def tokens(chars: int) -> int:
@@ -65,11 +70,15 @@ def question_in(body: bytes) -> Question:
 
 
 def answer_to(question: Question) -> str:
-    """The content of the answer: JSON by the schema, or a plain summary without one."""
+    """The content of the answer: JSON by the schema, or a plain summary without one.
+
+    In JSON the summary opens with a label, as instructions for such answers ask.
+    """
     said = read_filing(question.filing_text)
     if question.schema is None:
         return str(said["summary"])
-    return json.dumps(fit(question.schema, said))
+    opened = said | {"summary": f"{said['label']}: {said['summary']}"}
+    return json.dumps(fit(question.schema, opened))
 
 
 def completion(question: Question, number: int, created_s: int, cached_tokens: int) -> Response:

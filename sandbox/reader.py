@@ -16,6 +16,8 @@ _LEAST_DEAL_USD = 10_000.0  # anything smaller is a price per share
 _SCALE = {"": 1.0, "million": 1e6, "billion": 1e9}
 _MOST_CATALYSTS = 4
 _SUMMARY_SENTENCES = 2
+_CLEAR = 0.15
+_MOST_MIXED = 0.5
 _RISK_BY_HARM = ((0.7, "high"), (0.3, "medium"))
 
 
@@ -79,6 +81,7 @@ def read_filing(text: str) -> dict[str, Any]:
     is_deal = any(phrase.is_deal for phrase, _ in found)
     diluted = _SHARE_PCT.search(" ".join(sentences))
     return {
+        "label": _label(sentiment, pulls),
         "summary": _summary(sentences, found),
         "sentiment": sentiment,
         "confidence": round(min(0.95, 0.4 + 0.15 * len(found)), 2),
@@ -99,6 +102,16 @@ def _found(sentences: list[str]) -> list[tuple[Phrase, str]]:
                 first[phrase.kind] = (phrase, sentence)
     weightiest = sorted(first.values(), key=lambda pair: -abs(pair[0].pull))
     return weightiest[:_MOST_CATALYSTS]
+
+
+def _label(sentiment: float, pulls: list[float]) -> str:
+    """Which way the text points, in the word that summaries open with."""
+    both = max([0.0, *pulls]) >= _CLEAR and min([0.0, *pulls]) <= -_CLEAR
+    if both and abs(sentiment) < _MOST_MIXED:
+        return "MIXED"
+    if abs(sentiment) < _CLEAR:
+        return "NEUTRAL"
+    return "BULLISH" if sentiment > 0 else "BEARISH"
 
 
 def _summary(sentences: list[str], found: list[tuple[Phrase, str]]) -> str:
