@@ -64,7 +64,9 @@ class Call:
     ``at_s`` is the arrival on the monotonic clock, ``accession`` is empty
     where the messages name none, ``kind`` is ``answer`` or the fault's name.
     ``paid`` tells whether an answer was generated and left the server:
-    refused, truncated and broken answers are billed too.
+    refused, truncated and broken answers are billed too. ``batch`` is the id of
+    the batch it was part of, which makes it half as dear; empty for a call of
+    its own.
     """
 
     at_s: float
@@ -74,6 +76,7 @@ class Call:
     completion_tokens: int
     kind: str
     paid: bool
+    batch: str = ""
 
 
 def peak_rate(times_s: Iterable[float], window_s: float = 1.0) -> int:

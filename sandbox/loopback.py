@@ -225,6 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = exchange  # noqa: N815  (the base class looks for these names)
     do_POST = exchange  # noqa: N815
+    do_DELETE = exchange  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Write nothing: the ledgers tell what was asked."""

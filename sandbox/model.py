@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+from sandbox.batches import Batches
 from sandbox.completions import (
     Question,
     completion,
@@ -16,6 +17,7 @@ from sandbox.completions import (
 from sandbox.faults import Fault, Faults
 from sandbox.ledger import Call, Ledger
 from sandbox.loopback import LoopbackServer, Request, Response
+from sandbox.uploads import Uploads
 
 DEFAULT_MODEL = "gpt-6-luna"
 
@@ -23,8 +25,11 @@ DEFAULT_MODEL = "gpt-6-luna"
 class StandInModel(LoopbackServer):
     """Answers chat completions from the prompt alone, the same every time; a context manager.
 
-    Every completion asked for is written to ``ledger`` and may meet one of
-    ``faults``, whose ``match`` is looked for in the accession number.
+    Every completion asked for, alone or in a batch, is written to ``ledger`` and
+    may meet one of ``faults``, whose ``match`` is looked for in the accession
+    number. Requests about ``uploads`` and ``batches`` may meet one of
+    ``batch_faults``, which look for it in method and path. ``clock_offset_s``
+    moves the clock by which files and batches are dated.
 
     Args:
         latency_s: How long every request takes.
@@ -45,6 +50,10 @@ class StandInModel(LoopbackServer):
         self.models = models
         self.ledger: Ledger[Call] = Ledger()
         self.faults = Faults()
+        self.batch_faults = Faults()
+        self.clock_offset_s = 0
+        self.uploads = Uploads(self._now_s)
+        self.batches = Batches(self.uploads, self._completed, self._now_s)
         self._numbers = itertools.count(1)
 
     @property
@@ -75,24 +84,37 @@ class StandInModel(LoopbackServer):
                 {"object": "list", "data": [_listed(name) for name in self.models]}
             )
         if (request.method, request.path) == ("POST", "/v1/chat/completions"):
-            return self._completed(request)
-        return error(404, "invalid_request_error", f"Unknown URL {request.path}", "unknown_url")
+            return self._completed(request.body)
+        unknown = error(404, "invalid_request_error", f"Unknown URL {request.path}", "unknown_url")
+        return self._batched(request) or unknown
 
-    def _completed(self, request: Request) -> Response:
+    def _batched(self, request: Request) -> Response | None:
+        fault = self.batch_faults.take(f"{request.method} {request.path}")
+        if fault and fault.replaces:
+            return fault.spoil(Response())
+        response = self.uploads.answer(request) or self.batches.answer(request)
+        return fault.spoil(response) if fault and response else response
+
+    def _completed(self, body: bytes, batch_id: str = "") -> Response:
         try:
-            question = question_in(request.body)
+            question = question_in(body)
         except ValueError as reason:
             return error(400, "invalid_request_error", str(reason), None)
         at_s, fault = time.monotonic(), self.faults.take(question.accession)
         if fault and fault.replaces:
-            self._write_down(at_s, question, fault, None)
+            self._write_down(at_s, question, fault, None, batch_id)
             return fault.spoil(Response())
         normal = completion(question, next(self._numbers), int(time.time()), self.cached_tokens)
-        self._write_down(at_s, question, fault, normal)
+        self._write_down(at_s, question, fault, normal, batch_id)
         return fault.spoil(normal) if fault else normal
 
     def _write_down(
-        self, at_s: float, question: Question, fault: Fault | None, normal: Response | None
+        self,
+        at_s: float,
+        question: Question,
+        fault: Fault | None,
+        normal: Response | None,
+        batch_id: str,
     ) -> None:
         usage = json.loads(normal.body)["usage"] if normal else {}
         self.ledger.add(
@@ -104,8 +126,12 @@ class StandInModel(LoopbackServer):
                 completion_tokens=usage.get("completion_tokens", 0),
                 kind=fault.name if fault else "answer",
                 paid=normal is not None,
+                batch=batch_id,
             )
         )
+
+    def _now_s(self) -> int:
+        return int(time.time()) + self.clock_offset_s
 
 
 def _listed(name: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from blocks.label import Label, agrees
 from blocks.models import CatalystKind, RiskLevel
 from sandbox import model_faults
 from sandbox.faults import Fault, dropped, slow, truncated
@@ -94,7 +95,9 @@ def test_every_watched_filing_of_the_day_gets_a_plausible_answer_with_true_quote
     found = 0
     for filing in bundled_day().filings:
         view = ask(client, filing.accession, text_of(filing)).choices[0].message.parsed
-        assert view.summary != "not stated"
+        label, _, told = view.summary.partition(": ")
+        assert told not in {"", "not stated"}
+        assert agrees(Label(label), view.sentiment)
         assert -1 <= view.sentiment <= 1
         shown = " ".join(text_of(filing).split())
         assert all(cause.quote in shown for cause in view.catalysts)
@@ -108,6 +111,13 @@ def test_the_kinds_a_reader_knows_are_kinds_of_catalyst() -> None:
 
 def test_only_the_text_of_the_filing_is_read(client: openai.OpenAI) -> None:
     assert ask(client).choices[0].message.parsed.catalysts == []
+
+
+def test_the_header_that_stands_before_the_text_is_no_news(client: openai.OpenAI) -> None:
+    header = "=== header ===\nForm: 8-K\nItems: Notice of default on a voluntary petition"
+    view = ask(client, text=f"{header}\n\nNothing happened.").choices[0].message.parsed
+    assert view.catalysts == []
+    assert view.summary == "NEUTRAL: Nothing happened."
 
 
 def test_the_same_question_has_the_same_answer(client: openai.OpenAI) -> None:
