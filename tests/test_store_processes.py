@@ -6,10 +6,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
 from threading import Barrier
 
 import pytest
+from children import child
 from store_backends import Backend, take
 from store_filings import accession, failure, filings, names, rejected
 
@@ -18,18 +18,6 @@ from blocks.store import Lookup
 pytest_plugins = ["store_fixtures"]
 
 SPANS = [(1, 101), (21, 121), (1, 141)]
-
-
-def child(call: str, url: str, *arguments: int | str) -> "subprocess.Popen[str]":
-    """A function of store_children in an interpreter of its own."""
-    code = f"import store_children; store_children.{call}{(url, *arguments)}"
-    root = Path(__file__).resolve().parents[1]
-    return subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": f"{root}:{root / 'tests'}", "PATH": ""},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_processes_that_open_a_store_at_once_are_granted_each_filing_once(
