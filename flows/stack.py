@@ -20,6 +20,7 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 POOL: Final = "sec-filings"
 START_LIMIT_S: Final = 120
 STOP_LIMIT_S: Final = 15
+HEARTBEAT_S: Final = 30  # how often a run shows that it lives; Prefect knows no less
 
 # One commit for many task runs and events instead of one each: 7 ms instead of
 # 27-46 ms of server time per task run (docs/decisions.md, "Prefect's server").
@@ -61,6 +62,7 @@ class Stack:
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
             "PREFECT_WORKER_QUERY_SECONDS": "2",  # a run started by hand waits no longer
             "DO_NOT_TRACK": "1",
             "SEC_STATE": str(self.state),
