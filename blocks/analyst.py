@@ -2,55 +2,38 @@
 
 import hashlib
 import json
-import re
-from datetime import date
-from typing import Final, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 from genai_prices.data_snapshot import get_snapshot
-from openai.types.shared_params import ResponseFormatJSONSchema
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from blocks.completion import Completion, PriceList, read_completion, refuse_unfinished
-from blocks.errors import AnswerInvalid
+from blocks.acceptance import analysis_from
+from blocks.completion import PriceList, read_completion
+from blocks.completion_checks import refuse_unfinished, refuse_unread
+from blocks.errors import AnswerInvalid, ConfigurationError
+from blocks.model_batches import MOST_RESULT_BYTES, ModelBatches
 from blocks.model_failures import answered
-from blocks.model_http import model_client
-from blocks.models import Excerpt, Filing, Reply, Usage
-from blocks.prompt import (
-    REPLY_SCHEMA,
-    SYSTEM_PROMPT,
-    analysis_from,
-    most_prompt_tokens,
-    question_of,
+from blocks.model_http import MOST_ANSWER_BYTES, model_client
+from blocks.model_request import (
+    OutputLimit,
+    ReasoningEffort,
+    ResponseFormat,
+    Wording,
+    request_body,
+    standing_part,
+    wording_of,
 )
+from blocks.models import Excerpt, Question, Reply, Usage
+from blocks.prompt import message_of, most_prompt_tokens
 from blocks.rules import analysis_by_rules
-from blocks.sources import digest_of
+from blocks.sources import BY_MODEL, BY_RULES, digest_of
 
 _RULES = "rules"
 _OPENAI_URL = "https://api.openai.com/v1"
 _KEYLESS = "not-needed"  # what local servers expect in place of a key
-_READING = (
-    "edgar_submission.py",
-    "edgar_documents.py",
-    "edgar_header.py",
-    "document_types.py",
-    "excerpt.py",
-    "excerpt_sections.py",
-    "document_text.py",
-)
-_MODEL_SOURCES = (*_READING, "prompt.py")
-_RULES_SOURCES = (*_READING, "rules.py", "phrase_rules.py")
-
-# OpenAI's reasoning models, under whatever gateway: they take max_completion_tokens,
-# which counts their hidden reasoning too, and all of them know the effort "low".
-_EFFORT: Literal["low"] = "low"
-_RESPONSE_FORMAT: Final[ResponseFormatJSONSchema] = {
-    "type": "json_schema",
-    "json_schema": {"name": "analysis", "strict": True, "schema": REPLY_SCHEMA},
-}
-_REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))(?!.*chat)")
 
 
 class Analyst(Block):
@@ -83,6 +66,13 @@ class Analyst(Block):
         description="Whose prices hold, as genai-prices names providers (openai, openrouter)."
         " Unset: recognised by base_url; at an unknown address the cost is unknown.",
     )
+    daily_cap_usd: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Dollars that all runs which share the store may spend on models in a day"
+        " (Eastern) at most. Empty: no cap.",
+    )
     timeout_s: float = Field(
         60.0,
         gt=0,
@@ -102,6 +92,22 @@ class Analyst(Block):
         ge=256,
         le=100_000,
         description="Most tokens of one answer, a reasoning model's hidden ones included.",
+    )
+    response_format: ResponseFormat = Field(
+        "schema",
+        description="How an answer is held to the schema. schema: by the server (OpenAI, vLLM,"
+        " llama.cpp, Ollama, LM Studio). object: as some JSON object (DeepSeek). text: not by the"
+        " server. In the last two the schema stands in the instructions.",
+    )
+    reasoning_effort: ReasoningEffort = Field(
+        "auto",
+        description="How long a reasoning model may think. auto: low for OpenAI's, not sent to"
+        " others. unset: sent to none, for servers that refuse it.",
+    )
+    output_limit: OutputLimit = Field(
+        "auto",
+        description="What the server calls max_output_tokens. auto: max_completion_tokens for"
+        " OpenAI and its reasoning models, max_tokens for others.",
     )
 
     _client: openai.OpenAI | None = PrivateAttr(None)
@@ -134,14 +140,17 @@ class Analyst(Block):
     def block_initialization(self) -> None:
         """Make the client, one for all threads."""
         if self._asks_a_model:
-            self._client = model_client(
-                api_key=self._secret or _KEYLESS, base_url=self._url, silence_s=self.timeout_s
-            )
+            self._client = self._connected(MOST_ANSWER_BYTES)
 
     @property
     def name(self) -> str:
         """Who answers: the model's name, or ``rules``."""
         return self.model if self._asks_a_model else _RULES
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether an answer may cost anything: rules are free."""
+        return self._asks_a_model
 
     @property
     def knows_its_price(self) -> bool:
@@ -151,34 +160,27 @@ class Analyst(Block):
     def fingerprint(self, budget_tokens: int) -> str:
         """16 hex digits that change when, for the same filing, the answer could.
 
-        Hashed are, for a model: its name, its endpoint's host, the reasoning
-        effort, the system prompt, the response format with its schema, the
-        excerpt budget, and the code of prompt.py; for the rules: ``rules``, the
-        excerpt budget, and the code of rules.py and phrase_rules.py; for both
-        the code that makes the excerpt (edgar_submission.py, edgar_header.py,
-        excerpt.py, document_text.py). Code is hashed without its comments,
-        docstrings and layout.
+        Hashed are the excerpt budget; for a model its endpoint's address and all of the
+        request that is the same for every filing (model, reasoning effort, system
+        prompt, response format, schema); for the rules ``rules``; and for both the code
+        by which a submission is read, asked about and judged, with the versions of the
+        libraries that shape its text (see :mod:`blocks.sources`). Code is hashed without
+        its comments, docstrings and layout.
 
-        Not hashed: the key, timeouts, retries, max_output_tokens (a truncated
-        answer is none), prices, the versions of libraries, and how many bytes
-        of a submission the EDGAR client reads.
+        Not hashed: the key, timeouts, retries, max_output_tokens and its name (a
+        truncated answer is none), prices of models, ticker and price of the stock, and
+        how many bytes of a submission the EDGAR client reads.
         """
-        asked = (
-            [
-                self.model,
-                urlsplit(self._url).hostname,
-                _EFFORT if self._reasons else "",
-                SYSTEM_PROMPT,
-                _RESPONSE_FORMAT,
-            ]
+        asked: list[Any] = (
+            [*urlsplit(self._url)[1:3], standing_part(self._wording)]
             if self._asks_a_model
             else [_RULES]
         )
-        sources = _MODEL_SOURCES if self._asks_a_model else _RULES_SOURCES
-        what = [*asked, budget_tokens, digest_of(sources)]
+        entries = BY_MODEL if self._asks_a_model else BY_RULES
+        what = [*asked, budget_tokens, digest_of(entries)]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
-    def analyse(self, filing: Filing, excerpt: Excerpt, *, period: date | None) -> Reply:
+    def analyse(self, question: Question) -> Reply:
         """Ask about one filing and check the answer.
 
         Raises:
@@ -186,32 +188,79 @@ class Analyst(Block):
                 next filing would fail alike.
             AnalystUnavailable: 429, 5xx and failed connections, after the retries; an
                 answer that did not come, or not whole, in time, at once.
+            QuestionTooLong: longer than the model takes; ask a shorter one.
             AnswerRefused: by the model, a content filter, or any other refusal of
-                this filing, one too long for the model included.
+                this filing.
             AnswerTruncated: the answer ran into ``max_output_tokens``.
             AnswerInvalid: not the answer that was asked for.
         """
         if self._client is None:
-            analysis = analysis_by_rules(filing, excerpt)
+            analysis = analysis_by_rules(question.filing, question.excerpt)
             return Reply(
                 analysis=analysis, model=_RULES, model_calls=0, usage=Usage(), cost_usd=0.0
             )
-        completion = self._ask(self._client, question_of(filing, excerpt, period=period), filing)
-        cost_usd = self._prices.cost_usd(completion.billed)
+        client, request = self._client, self.request_body(question)
+        body = answered(
+            lambda: client.chat.completions.with_raw_response.create(**request).content,
+            max_retries=self.max_retries,
+            accession=question.filing.accession,
+            secret=self._secret,
+        )
+        return self.reply_in(body, question)
+
+    def reply_in(self, body: bytes, question: Question, *, billed_share: float = 1.0) -> Reply:
+        """Read and check a 200 answer to this question, from a call or a line of a batch.
+
+        Raises:
+            AnswerRefused: by the model or a content filter.
+            AnswerTruncated: the answer ran into ``max_output_tokens``.
+            AnalystUnavailable: the model broke off.
+            AnswerInvalid: not the answer that was asked for.
+        """
+        accession = question.filing.accession
+        completion = read_completion(body, accession=accession)
+        cost_usd = self._prices._replace(billed_share=billed_share).cost_usd(completion.billed)
         refuse_unfinished(
             completion,
-            accession=filing.accession,
+            accession=accession,
             cost_usd=cost_usd,
             most_tokens=self.max_output_tokens,
         )
+        refuse_unread(completion, question.excerpt, accession=accession, cost_usd=cost_usd)
         try:
-            analysis = analysis_from(completion.content, excerpt, accession=filing.accession)
+            analysis = analysis_from(completion.content, question.excerpt, accession=accession)
         except AnswerInvalid as error:
             error.cost_usd = cost_usd  # only here is known what the nonsense cost
             raise
         usage = completion.billed.usage if completion.billed else Usage()
         return Reply(
             analysis=analysis, model=self.model, model_calls=1, usage=usage, cost_usd=cost_usd
+        )
+
+    def request_body(self, question: Question) -> dict[str, Any]:
+        """The JSON body by which a model is asked, in a call or as a line of a batch."""
+        return request_body(
+            message_of(question), self._wording, most_output_tokens=self.max_output_tokens
+        )
+
+    def batches(self) -> ModelBatches:
+        """The endpoint's Batch API, where answers cost half; use it as a context manager.
+
+        Raises:
+            ConfigurationError: the rules answer, and there is no endpoint.
+        """
+        if not self._asks_a_model:
+            raise ConfigurationError(
+                "the rule-based analyst has no Batch API; give the analyst block a key, or run"
+                " without batch",
+                subject="batch",
+            )
+        return ModelBatches(
+            self,
+            self._connected(MOST_RESULT_BYTES),
+            prices=self._prices,
+            max_retries=self.max_retries,
+            secret=self._secret,
         )
 
     def worst_case_cost_usd(self, excerpt: Excerpt) -> float | None:
@@ -223,6 +272,17 @@ class Analyst(Block):
         if not self._asks_a_model:
             return 0.0
         return self._prices.most_usd(most_prompt_tokens(excerpt), self.max_output_tokens)
+
+    def usual_cost_usd(self, excerpt: Excerpt) -> float | None:
+        """What one question may cost, as far as that can be told before any was answered.
+
+        Half of the longest prompt, which is counted at twice what prose needs, and an
+        answer of usual length. None where the model's price is unknown; 0.0 for the
+        rules.
+        """
+        if not self._asks_a_model:
+            return 0.0
+        return self._prices.usual_usd(most_prompt_tokens(excerpt) // 2, self.max_output_tokens)
 
     def close(self) -> None:
         """Let go of the endpoint's connections."""
@@ -241,35 +301,24 @@ class Analyst(Block):
     def _url(self) -> str:
         return self.base_url or _OPENAI_URL
 
+    def _connected(self, most_bytes: int) -> openai.OpenAI:
+        return model_client(
+            api_key=self._secret or _KEYLESS,
+            base_url=self._url,
+            silence_s=self.timeout_s,
+            most_bytes=most_bytes,
+        )
+
     @property
     def _prices(self) -> PriceList:
         return PriceList(self.model, self.price_provider, self._url)
 
     @property
-    def _reasons(self) -> bool:
-        return _REASONING_MODEL.match(self.model) is not None
-
-    def _ask(self, client: openai.OpenAI, question: str, filing: Filing) -> Completion:
-        body = answered(
-            lambda: self._answer_to(client, question),
-            max_retries=self.max_retries,
-            accession=filing.accession,
-            secret=self._secret,
+    def _wording(self) -> Wording:
+        return wording_of(
+            self.model,
+            at_openai=self.base_url is None,
+            response_format=self.response_format,
+            reasoning_effort=self.reasoning_effort,
+            output_limit=self.output_limit,
         )
-        return read_completion(body, accession=filing.accession)
-
-    def _answer_to(self, client: openai.OpenAI, question: str) -> bytes:
-        # Compatible servers know max_tokens; OpenAI and its reasoning models the other name.
-        openai_style = self._reasons or self.base_url is None
-        response = client.chat.completions.with_raw_response.create(
-            model=self.model,
-            messages=[
-                {"role": "system", "content": SYSTEM_PROMPT},
-                {"role": "user", "content": question},
-            ],
-            response_format=_RESPONSE_FORMAT,
-            reasoning_effort=_EFFORT if self._reasons else openai.omit,
-            max_completion_tokens=self.max_output_tokens if openai_style else openai.omit,
-            max_tokens=openai.omit if openai_style else self.max_output_tokens,
-        )
-        return response.content

@@ -3,13 +3,17 @@
 import json
 import os
 import tempfile
+import time
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from prefect.filesystems import LocalFileSystem
 from prefect.serializers import JSONSerializer
 
+from blocks.answer_turns import turn
 from blocks.errors import AnswerCacheUnusable
 
 _JSON = JSONSerializer().model_dump(mode="json")
@@ -92,7 +96,51 @@ class AnswerFolder(LocalFileSystem):
     def set_aside(self, path: str) -> None:
         """Rename a file that is not what its name says, so that it is neither used nor lost."""
         target = self._resolve_path(path)
-        target.replace(target.with_name(f"{target.name}.unreadable"))
+        with suppress(FileNotFoundError):  # another thread or process has done so
+            target.replace(target.with_name(f"{target.name}.unreadable"))
+
+    def note(self, path: str, text: str) -> None:
+        """Write a short text beside the results, whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written or is full.
+        """
+        self.write_path(path, text.encode())
+
+    def noted(self, path: str) -> str | None:
+        """What :meth:`note` wrote; None where there is nothing that can be read."""
+        try:
+            return self._resolve_path(path).read_bytes().decode(errors="replace")
+        except OSError:
+            return None
+
+    def forget(self, path: str) -> None:
+        """Remove what :meth:`note` wrote, if it is there."""
+        with suppress(OSError):  # what is left is looked into again, and is no harm
+            self._resolve_path(path).unlink(missing_ok=True)
+
+    @contextmanager
+    def turns(self, names: Iterable[str], *, patience_s: float) -> Iterator[None]:
+        """Do something while no other thread or process does it under one of these names.
+
+        They are taken one by one, in sorted order, so that nobody waits in a circle.
+        Who has waited ``patience_s`` seconds in all goes on without the rest.
+
+        Raises:
+            AnswerCacheUnusable: the folder cannot be written.
+        """
+        deadline = time.monotonic() + patience_s
+        with ExitStack() as held:
+            try:
+                for name in sorted(names):
+                    lock = self._resolve_path(f"{name}.turn")
+                    left_s = max(0.0, deadline - time.monotonic())
+                    held.enter_context(turn(lock, patience_s=left_s))
+            except OSError as error:
+                raise self.unusable(
+                    f"{error}. Nothing was bought, since it could not be kept"
+                ) from error
+            yield
 
     def probe(self, below: str) -> None:
         """Write, read back and remove a file the size of a large answer, where answers go.

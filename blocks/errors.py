@@ -18,10 +18,11 @@
     │   ├── AnalystUnavailable   429, 5xx, timeouts, dropped connections; what was surely not
     │   │                        billed is tried again first
     │   ├── AnalystRejected      key, quota or model: the next filing would fail alike
-    │   ├── AnswerRefused        refusal, content filter, a request too long: this filing only
+    │   ├── AnswerRefused        refusal, content filter: this filing only
+    │   │   └── QuestionTooLong  longer than the model takes; a shorter one may pass
     │   ├── AnswerTruncated      the answer ran into the output limit
     │   └── AnswerInvalid        not the answer that was asked for
-    ├── BudgetReached            the run's budget does not cover the next call
+    ├── BudgetReached            a cap, of the run or the day, does not cover the next call
     ├── TooManyFailures          so many filings in a row failed that the run stopped
     ├── StoreError
     │   ├── StoreUnavailable     cannot be opened, written or reached
@@ -137,6 +138,10 @@ class AnswerRefused(AnalystError):
     """The model, its content filter or the endpoint refused this filing."""
 
 
+class QuestionTooLong(AnswerRefused):
+    """The question is longer than the model or its endpoint takes."""
+
+
 class AnswerTruncated(AnalystError):
     """The answer ran into the output limit; its tokens were billed."""
 
@@ -146,7 +151,7 @@ class AnswerInvalid(AnalystError):
 
 
 class BudgetReached(SecFilingsError):
-    """The run's budget does not cover the worst case of the next call."""
+    """A cap does not cover the worst case of the next call; ``subject`` is where it is set."""
 
 
 class TooManyFailures(SecFilingsError):

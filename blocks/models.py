@@ -4,6 +4,7 @@ They live here and not in ``flows/`` because Prefect names a flow file's module
 after the file, so a type defined there has two names.
 """
 
+import hashlib
 import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -162,6 +163,37 @@ class Excerpt(Value):
     tokens: int
     shortened: bool
 
+    @classmethod
+    def longest(cls, tokens: int) -> "Excerpt":
+        """The longest of a budget, as far as its price goes: a text costs by its length."""
+        return cls(text="\u2026", parts=(), tokens=tokens, shortened=True)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text, UTF-8, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Question(Value):
+    """All that the analyst is asked about one filing, and what its header told.
+
+    ``parties``, ``accepted_at``, ``period`` (of report), ``filer_ciks`` and
+    ``item_titles`` are the header's. ``ticker`` and the price are those of the moment
+    of asking, None where they are not known or would mislead; they are no part of an
+    answer's key (see :func:`blocks.question.question_of`).
+    """
+
+    filing: Filing
+    excerpt: Excerpt
+    parties: tuple[Party, ...] = ()
+    accepted_at: UtcDatetime | None = None
+    period: date | None = None
+    filer_ciks: tuple[Cik, ...] = ()
+    item_titles: tuple[str, ...] = ()
+    ticker: str | None = None
+    price_usd: float | None = None
+    price_as_of: UtcDatetime | None = None
+
 
 class Verdict(StrEnum):
     """What the price filter decided, and why."""
@@ -299,6 +331,13 @@ class Answer(Value):
     What the submission's header told stands with it, since nothing else of the
     submission is kept: ``accepted_at``, ``period`` (of report), ``filer_ciks``
     and ``item_titles``. Answers of earlier versions have the first alone.
+    ``ticker`` and the price are those the analyst was told, if any.
+
+    ``excerpt_sha256`` is of the text that the analyst was shown, UTF-8, in hex.
+    ``same_text_as`` is the filing of the same text whose answer was paid for, where
+    this one was not: then the reply cost nothing, and ``paid_by_run``, ticker and
+    price are those of the paid answer. ``batch_id`` is of the batch that gave it, if
+    one did.
     """
 
     accession: Accession
@@ -312,6 +351,12 @@ class Answer(Value):
     period: date | None = None
     filer_ciks: tuple[Cik, ...] = ()
     item_titles: tuple[str, ...] = ()
+    ticker: str | None = None
+    price_usd: float | None = None
+    price_as_of: UtcDatetime | None = None
+    excerpt_sha256: str | None = None
+    same_text_as: Accession | None = None
+    batch_id: str | None = None
 
 
 class Claimed(Value):

@@ -15,6 +15,10 @@ from blocks.errors import ParameterError
 from blocks.forms import DEFAULT_FORMS, expand_forms
 from blocks.models import ACCESSION_PATTERN, Value
 
+# What of that which has an outcome is analysed again: nothing, what was enriched under another
+# fingerprint than the present one, or whatever the run meets.
+Refresh = Literal["none", "outdated", "all"]
+
 FIRST_INDEX_DAY = date(1994, 1, 1)  # EDGAR's daily indexes begin with 1994's first quarter
 
 
@@ -55,6 +59,39 @@ class ListPlan(Value):
     accessions: tuple[str, ...]
     ciks: frozenset[int] = frozenset()
     tickers: frozenset[str] = frozenset()
+
+
+AskBy = Literal["calls", "batch", "batch_then_calls"]
+
+
+def see_that_batches_can_be_asked(
+    ask_by: AskBy, *, source: str, keeps_answers: bool, asks_a_model: bool
+) -> None:
+    """Raise ParameterError where the Batch API makes no sense."""
+    if ask_by == "calls":
+        return
+    if source == "rss":
+        raise _bad("ask_by", "a batch takes up to a day, and source='rss' is live", "use calls")
+    if not keeps_answers:
+        raise _bad(
+            "ask_by",
+            "what a batch answers goes into the answer cache, which is switched off",
+            "set FEATURE_SEC_LLM_CACHE=1, or use calls",
+        )
+    if not asks_a_model:
+        raise _bad(
+            "ask_by", "the rule-based analyst has no batches", "give it a key, or use calls"
+        )
+
+
+def see_that_a_refresh_makes_sense(refresh: Refresh, *, asks_a_model: bool) -> None:
+    """Raise ParameterError where rules would replace what a model has answered."""
+    if refresh == "outdated" and not asks_a_model:
+        raise _bad(
+            "refresh",
+            "the rules would replace what a model has answered, for no model is asked now",
+            "give the analyst block its key; where rules have always answered, use refresh=all",
+        )
 
 
 FetchPlan = FeedPlan | DaysPlan | ListPlan

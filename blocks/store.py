@@ -18,7 +18,16 @@ from blocks.certificate import Certificate, Issued
 from blocks.errors import ConfigurationError, ParameterError
 from blocks.models import Answer, Failure, Filing, Outcome, accession_key, utc_now
 from blocks.store_memory import SeenMemory
-from blocks.store_values import Claim, FeedMark, Lookup, Parked, Recorded, Standing
+from blocks.store_spending import SpendingLedger
+from blocks.store_values import (
+    AnswerCosts,
+    Claim,
+    FeedMark,
+    Lookup,
+    Parked,
+    Recorded,
+    Standing,
+)
 from blocks.store_windows import Transaction, Window, window_for
 
 __all__ = ["Claim", "FeedMark", "Lookup", "Parked", "Recorded", "SeenStore", "Standing"]
@@ -125,6 +134,7 @@ class SeenStore(Block):
         lease_s: int,
         refresh: bool = False,
         backlog: bool = False,
+        outdated_by: str | None = None,
         mark: FeedMark | None = None,
     ) -> Claim:
         """Lease to ``owner`` what nobody has finished or holds.
@@ -142,19 +152,33 @@ class SeenStore(Block):
             backlog: claim also what other runs left unfinished, whether or not it
                 is among ``filings``: all that the feed showed, and of what indexes
                 and lists named the filings that were begun.
+            outdated_by: claim also what was enriched under another fingerprint than
+                this one, if that is its latest outcome.
             mark: how far the feed was read to find them; it holds from this
                 transaction on, in which all of them are claimed or have an outcome.
         """
-        wanted: dict[int, Filing] = {}
-        for filing in filings:
-            wanted.setdefault(accession_key(filing.accession), filing)
+        wanted = ledger.keyed(filings)
         if not wanted and not backlog and mark is None:
             return Claim()
-        terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog)
+        terms = ledger.Terms(owner, lease_s, refresh, self._ttl, backlog, outdated_by)
         with self._transaction(writes=True) as transaction:
             if mark is not None:
                 ledger.set_feed_mark(transaction, mark)
             return ledger.claim(transaction, wanted, terms)
+
+    def preview(
+        self,
+        filings: Sequence[Filing],
+        *,
+        owner: str,
+        refresh: bool = False,
+        backlog: bool = False,
+        outdated_by: str | None = None,
+    ) -> Claim:
+        """What :meth:`claim` would grant ``owner`` now; nothing is leased and no mark moved."""
+        terms = ledger.Terms(owner, 0, refresh, self._ttl, backlog, outdated_by)
+        with self._transaction() as transaction:
+            return ledger.preview(transaction, ledger.keyed(filings), terms)
 
     def renew(self, accessions: Sequence[str], *, owner: str, lease_s: int) -> frozenset[str]:
         """Let claims run ``lease_s`` seconds from now; returns those still this owner's."""
@@ -174,7 +198,9 @@ class SeenStore(Block):
 
         A failure frees its filing for the next run; one that used up the last
         attempt is parked instead, with the error as the reason. A failure that
-        does not count costs no attempt. Amendments are linked to what they amend,
+        does not count costs no attempt. An analysis that counts is replaced by
+        another one only: a rejection, a parking or a failure lets it stand, and
+        the attempts at it are counted from 1 again. Amendments are linked to what they amend,
         whichever of the two comes first. Repeating the call writes nothing twice.
 
         Raises:
@@ -188,7 +214,12 @@ class SeenStore(Block):
             return Recorded()
         with self._transaction(writes=True) as transaction:
             recorded, done = ledger.record(
-                transaction, ended, failed, owner=owner, max_attempts=self.max_attempts
+                transaction,
+                ended,
+                failed,
+                owner=owner,
+                max_attempts=self.max_attempts,
+                ttl=self._ttl,
             )
         self._remember(done)
         return recorded
@@ -217,6 +248,16 @@ class SeenStore(Block):
             rows = transaction.rows(sql.ANSWERS, ledger.keys_of(accessions))
         return tuple(Answer.model_validate_json(answer) for (answer,) in rows)
 
+    def answer_costs(self, model: str, fingerprint: str) -> tuple[AnswerCosts, ...]:
+        """What the answers of a model have cost by form type, as far as that is known.
+
+        An answer that cost nothing, being another filing's, is not counted.
+        """
+        with self._transaction() as transaction:
+            rows = transaction.rows(sql.ANSWER_COSTS, model, fingerprint)
+        fields = tuple(AnswerCosts.model_fields)
+        return tuple(AnswerCosts(**dict(zip(fields, row, strict=True))) for row in rows)
+
     def parked(self) -> tuple[Parked, ...]:
         """The filings whose latest outcome is to be parked; a refresh takes them up again."""
         with self._transaction() as transaction:
@@ -243,6 +284,11 @@ class SeenStore(Block):
         """Every certificate ever kept, of this day or of all; oldest first."""
         with self._transaction() as transaction:
             return days.certificates(transaction, day)
+
+    @property
+    def spending(self) -> SpendingLedger:
+        """What calls of the model cost, in the same store and under the same discipline."""
+        return SpendingLedger(self._window)
 
     def _transaction(self, *, writes: bool = False) -> AbstractContextManager[Transaction]:
         return ledger.opened(self._window, writes=writes)

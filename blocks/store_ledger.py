@@ -41,6 +41,7 @@ class Terms(NamedTuple):
     refresh: bool = False
     ttl: timedelta | None = None
     backlog: bool = False
+    outdated_by: str | None = None
 
 
 @contextmanager
@@ -71,6 +72,14 @@ def _checked_key(accession: str) -> int:
     return accession_key(accession)
 
 
+def keyed(filings: Iterable[Filing]) -> dict[int, Filing]:
+    """Filings by their packed key, in order; of equal accessions the first."""
+    wanted: dict[int, Filing] = {}
+    for filing in filings:
+        wanted.setdefault(accession_key(filing.accession), filing)
+    return wanted
+
+
 def names_of(keys: Iterable[int]) -> frozenset[str]:
     """The accession numbers behind packed keys."""
     return frozenset(map(accession_of, keys))
@@ -97,27 +106,71 @@ def set_feed_mark(transaction: Transaction, mark: FeedMark) -> None:
 
 
 def claim(transaction: Transaction, filings: Mapping[int, Filing], terms: Terms) -> Claim:
-    """Lease what is free of ``filings`` and of the backlog."""
+    """Lease what is free of ``filings`` and of the backlog; in a transaction that is exclusive."""
     fed = [key for key, filing in filings.items() if filing.found_by is FoundBy.FEED]
     if fed:
         transaction.rows(sql.IN_FEED, fed)
+    return _granted(transaction, filings, terms, sql.CLAIM, terms.lease_s)
+
+
+def preview(transaction: Transaction, filings: Mapping[int, Filing], terms: Terms) -> Claim:
+    """What :func:`claim` would lease now; nothing is written."""
+    return _granted(transaction, filings, terms, sql.PREVIEW)
+
+
+def _granted(
+    transaction: Transaction,
+    filings: Mapping[int, Filing],
+    terms: Terms,
+    statement: LiteralString,
+    *more: object,
+) -> Claim:
+    outdated = _outdated(transaction, filings, terms.outdated_by)
     rows = transaction.rows(
-        sql.CLAIM,
+        statement,
         *filing_columns(filings),
         terms.owner,
-        terms.lease_s,
         terms.refresh,
         terms.ttl and terms.ttl.total_seconds(),
         terms.backlog,
+        outdated,
+        *more,
     )
     granted = {key: _claimed(filings.get(key), attempts, kept) for key, attempts, kept in rows}
     refused = filings.keys() - granted.keys()
-    done = state(transaction, refused, terms.ttl)[0] if refused else {}
+    done = set(state(transaction, refused, terms.ttl)[0]) if refused else set()
+    done -= _held_anew(transaction, refused if terms.refresh else refused & set(outdated), terms)
+    anew = granted if terms.refresh or outdated else ()
     return Claim(
         granted=tuple(granted[key] for key in _given_first(filings, granted)),
         done=names_of(done),
-        held=names_of(refused - done.keys()),
+        held=names_of(refused - done),
+        analysed=names_of(_analysed(transaction, anew, terms.ttl)),
     )
+
+
+def _outdated(
+    transaction: Transaction, keys: Collection[int], fingerprint: str | None
+) -> list[int]:
+    """Those that were enriched under another fingerprint; none where none is given."""
+    if fingerprint is None or not keys:
+        return []
+    return [key for (key,) in transaction.rows(sql.OUTDATED, list(keys), fingerprint)]
+
+
+def _held_anew(transaction: Transaction, keys: Collection[int], terms: Terms) -> set[int]:
+    """Of what this refresh would claim, that which another run has claimed anew."""
+    if not keys:
+        return set()
+    return {key for (key,) in transaction.rows(sql.HELD_ANEW, list(keys), terms.owner)}
+
+
+def _analysed(transaction: Transaction, keys: Collection[int], ttl: timedelta | None) -> set[int]:
+    """Those that have an analysis which only another one may replace."""
+    if not keys:
+        return set()
+    rows = transaction.rows(sql.ANALYSED, list(keys), ttl and ttl.total_seconds())
+    return {key for (key,) in rows}
 
 
 def _claimed(given: Filing | None, attempts: int, kept: str) -> Claimed:
@@ -128,33 +181,39 @@ def _given_first(given: Collection[int], granted: Collection[int]) -> list[int]:
     return [key for key in given if key in granted] + sorted(set(granted) - set(given))
 
 
-def record(
+def record(  # noqa: PLR0913 - what to store, and on what terms
     transaction: Transaction,
     outcomes: Mapping[int, Outcome],
     failures: Mapping[int, Failure],
     *,
     owner: str,
     max_attempts: int,
+    ttl: timedelta | None = None,
 ) -> tuple[Recorded, DoneAt]:
     """Store what is this owner's to store; with the moment of every new outcome."""
-    finished = _marks(transaction, sql.FINISH, outcomes, owner)
-    counted = [key for key, failure in failures.items() if failure.counts]
-    tried = _marks(transaction, sql.FAIL, counted, owner, max_attempts)
+    counted = {key for key, failure in failures.items() if failure.counts}
+    unanswered = {key for key, outcome in outcomes.items() if outcome.answer is None}
+    analysed = _analysed(transaction, unanswered | counted, ttl)
+    finished = _marks(transaction, sql.FINISH, outcomes.keys() - analysed, owner)
+    standing = _marks(transaction, sql.LET_STAND, outcomes.keys() & analysed, owner)
+    tried = _marks(transaction, sql.FAIL, counted - analysed, owner, max_attempts)
+    not_renewed = _marks(transaction, sql.LET_STAND, counted & analysed, owner)
     excused = _marks(transaction, sql.RELEASE, failures.keys() - counted, owner)
-    failed = tried | excused
+    failed = tried | excused | not_renewed
     parked = {key for key, mark in tried.items() if mark.attempts >= max_attempts}
     ends = {key: outcomes[key] for key in finished}
     ends |= {key: parked_outcome(failures[key]) for key in parked}
     marks = finished | failed
     _write(transaction, ends, {key: failures[key] for key in failed}, marks, owner)
     successions = link_amendments(transaction, ends)
-    unmarked = (outcomes.keys() | failures.keys()) - marks.keys()
+    unmarked = (outcomes.keys() | failures.keys()) - marks.keys() - standing.keys()
     before = _stored_before(transaction, unmarked, owner) if unmarked else set()
     recorded = Recorded(
         stored=names_of(finished.keys() | (before & outcomes.keys())),
         failed=names_of(failed.keys() - parked),
         parked=names_of(parked | (before & failures.keys())),
         lost=names_of(unmarked - before),
+        standing=names_of(standing),
         successions=successions,
     )
     return recorded, {key: marks[key].done_at for key in ends}

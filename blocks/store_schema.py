@@ -124,6 +124,39 @@ SELECT o.accession, o.form, o.filer, o.ticker, o.price_usd, a.summary, a.sentime
 FROM outcome o JOIN analysis a
   ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at
 LEFT JOIN amendment_link l ON l.k = o.k"""
+# the answer's filing whose same text was paid for; stands in the answer, so nothing is filled in
+_ANALYSES_WITH_SAME_TEXT: LiteralString = """
+CREATE OR REPLACE VIEW analyses AS
+SELECT o.accession, o.form, o.filer, o.ticker, o.price_usd, a.summary, a.sentiment,
+  a.confidence, a.risk_level, a.model, a.cost_usd, a.answered_at, o.recorded_at, o.from_cache,
+  l.amends, l.superseded_by, a.answer::json ->> 'same_text_as' AS same_text_as
+FROM outcome o JOIN analysis a
+  ON a.k = o.k AND a.fingerprint = o.fingerprint AND a.answered_at = o.answered_at
+LEFT JOIN amendment_link l ON l.k = o.k"""
+
+_SPENDING: LiteralString = """
+CREATE TABLE spending (        -- a row per call that was to be paid
+  key TEXT PRIMARY KEY,
+  run TEXT NOT NULL,
+  day DATE NOT NULL,           -- Eastern, on which it was reserved
+  model TEXT NOT NULL,
+  worst_nano BIGINT,           -- whole nano-dollars; null: the price is unknown
+  actual_nano BIGINT,          -- likewise; null until settled
+  reserved_at TIMESTAMPTZ NOT NULL,
+  open_until TIMESTAMPTZ NOT NULL,  -- then it counts as its worst case: its process died
+  settled_at TIMESTAMPTZ
+)"""
+_SPENT_BY_DAY: LiteralString = """
+CREATE VIEW spent_by_day AS
+SELECT day, model,
+  count(CASE WHEN actual_nano = 0 THEN NULL ELSE 1 END) AS calls,
+  coalesce(sum(CASE WHEN settled_at IS NOT NULL THEN actual_nano
+    WHEN open_until <= now() THEN worst_nano END), 0)::double precision / 1e9 AS spent_usd,
+  coalesce(sum(CASE WHEN settled_at IS NULL AND open_until > now()
+    THEN worst_nano END), 0)::double precision / 1e9 AS open_worst_usd,
+  count(CASE WHEN settled_at IS NOT NULL AND actual_nano IS NULL THEN 1
+    WHEN open_until <= now() AND worst_nano IS NULL THEN 1 END) AS unpriced_calls
+FROM spending GROUP BY day, model"""
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -149,10 +182,19 @@ STEPS: tuple[Step, ...] = (
         (_REPORTED, _AMENDMENT_LINK, _ANALYSES_WITH_LINKS),
         ("CREATE INDEX reported_kin ON reported (cik, base_form, period)",),
     ),
+    Step(
+        "spending",
+        (_SPENDING, _SPENT_BY_DAY),
+        (
+            "CREATE INDEX spending_run ON spending (run)",
+            "CREATE INDEX spending_day ON spending (day)",
+        ),
+    ),
+    Step("same text", (_ANALYSES_WITH_SAME_TEXT,)),
 )
 _OURS = frozenset(
     {"seen", "outcome", "analysis", "failure", "analyses", "feed_mark", "certificate"}
-    | {"reported", "amendment_link"}
+    | {"reported", "amendment_link", "spending", "spent_by_day"}
 )
 _TABLES: LiteralString = """
 SELECT table_name FROM information_schema.tables

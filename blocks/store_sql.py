@@ -17,43 +17,80 @@ SELECT k, done_at,
   done_at IS NULL AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
 FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
 
-# $1-$3 keys with their found_by and filing; $4 owner; $5 lease in seconds; $6 whether outcomes
-# of other owners are claimed anew; $7 seconds an outcome counts; $8 whether unfinished filings
-# are taken along
-# -> key, attempts, filing
+# $1 keys, $2 fingerprint -> those whose latest outcome is an answer of another fingerprint
+OUTDATED: LiteralString = """
+SELECT o.k FROM outcome o JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
+WHERE o.k IN (SELECT unnest($1::bigint[])) AND o.fingerprint <> $2::text"""
+
+# $1 keys, $2 seconds an outcome counts -> those whose latest outcome is an analysis that counts
+ANALYSED: LiteralString = """
+SELECT o.k FROM outcome o JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
+WHERE o.k IN (SELECT unnest($1::bigint[])) AND o.status = 'enriched'
+  AND ($2::double precision IS NULL
+    OR s.done_at >= now() - $2::double precision * INTERVAL '1 second')"""
+
+# $1 keys, $2 owner -> those that have an outcome of another owner, and are leased to another
+HELD_ANEW: LiteralString = """
+SELECT k FROM seen WHERE k IN (SELECT unnest($1::bigint[]))
+  AND owner <> $2::text AND lease_until >= now() AND done_by <> $2::text"""
+
+# $1-$3 keys with their found_by and filing; $4 owner; $5 whether outcomes of other owners are
+# claimed anew; $6 seconds an outcome counts; $7 whether unfinished filings are taken along;
+# $8 keys that are claimed whatever their outcome
+# -> table claimable: key, found_by, filing and attempts as they are once claimed
 #
 # What only an index or a list named and no run has begun (no attempt) is left to whoever named
 # it: a backfill that reached its budget must not go on at the live path's expense.
 #
-# Ordered by key, so that overlapping claims meet in one order. A filing is null exactly where
-# nothing was claimed since the latest outcome: counting starts again there. The run that holds
-# a claim gets it again uncounted.
-CLAIM: LiteralString = """
-INSERT INTO seen (k, owner, lease_until, attempts, found_by, filing, first_seen_at, in_feed_at)
+# A filing is null exactly where nothing was claimed since the latest outcome: counting starts
+# again there. The run that holds a claim gets it again uncounted.
+_CLAIMABLE: LiteralString = """
 WITH candidate AS (
   SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by, unnest($3::text[]) AS filing
   UNION ALL
   SELECT k, found_by, filing FROM seen
-  WHERE $8::boolean AND done_at IS NULL
+  WHERE $7::boolean AND done_at IS NULL
     AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
     AND k NOT IN (SELECT unnest($1::bigint[]))
+),
+known AS (SELECT * FROM seen WHERE k IN (SELECT k FROM candidate)),
+claimable AS (
+  SELECT candidate.k, candidate.found_by, coalesce(known.filing, candidate.filing) AS filing,
+    CASE
+      WHEN known.owner = $4::text THEN known.attempts
+      WHEN known.filing IS NULL THEN 1
+      ELSE known.attempts + 1 END AS attempts
+  FROM candidate LEFT JOIN known ON known.k = candidate.k
+  WHERE (known.owner IS NULL OR known.owner = $4::text OR known.lease_until < now())
+    AND (known.done_at IS NULL
+      OR ($5::boolean AND known.done_by <> $4::text)
+      OR known.done_at < now() - $6::double precision * INTERVAL '1 second'
+      OR known.k IN (SELECT unnest($8::bigint[])))
+)"""
+
+# as _CLAIMABLE -> key, attempts, filing of what CLAIM would lease; nothing is written
+PREVIEW: LiteralString = (
+    _CLAIMABLE
+    + """
+SELECT k, attempts, filing FROM claimable"""
 )
-SELECT k, $4::text, now() + $5::int * INTERVAL '1 second', 1, found_by, filing,
+
+# as _CLAIMABLE, and $9 lease in seconds -> key, attempts, filing
+#
+# Ordered by key, so that overlapping claims meet in one order.
+CLAIM: LiteralString = (
+    """
+INSERT INTO seen (k, owner, lease_until, attempts, found_by, filing, first_seen_at, in_feed_at)"""
+    + _CLAIMABLE
+    + """
+SELECT k, $4::text, now() + $9::int * INTERVAL '1 second', attempts, found_by, filing,
   now(), CASE WHEN found_by = 'feed' THEN now() END
-FROM candidate ORDER BY k
+FROM claimable ORDER BY k
 ON CONFLICT (k) DO UPDATE SET
-  owner = excluded.owner,
-  lease_until = excluded.lease_until,
-  attempts = CASE
-    WHEN seen.owner = excluded.owner THEN seen.attempts
-    WHEN seen.filing IS NULL THEN 1
-    ELSE seen.attempts + 1 END,
-  filing = coalesce(seen.filing, excluded.filing)
-WHERE (seen.owner IS NULL OR seen.owner = excluded.owner OR seen.lease_until < now())
-  AND (seen.done_at IS NULL
-    OR ($6::boolean AND seen.done_by <> excluded.owner)
-    OR seen.done_at < now() - $7::double precision * INTERVAL '1 second')
+  owner = excluded.owner, lease_until = excluded.lease_until,
+  attempts = excluded.attempts, filing = excluded.filing
 RETURNING k, attempts, filing"""
+)
 
 # $1 keys that the feed shows, whoever named, holds or finished them; of those an earlier version
 # found in the feed the moment is not known any more
@@ -76,6 +113,11 @@ WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attem
 FINISH: LiteralString = """
 UPDATE seen SET owner = NULL, lease_until = NULL, done_at = now(), done_by = $2::text,
   filing = NULL
+WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attempts, done_at"""
+
+# as FINISH, of what keeps the outcome it has: nothing was claimed since
+LET_STAND: LiteralString = """
+UPDATE seen SET owner = NULL, lease_until = NULL, filing = NULL
 WHERE k IN (SELECT unnest($1::bigint[])) AND owner = $2::text RETURNING k, attempts, done_at"""
 
 # $1 keys, $2 owner, $3 attempts after which a failure is final -> key, attempts, when done
@@ -179,6 +221,18 @@ WHERE o.status = 'parked' ORDER BY o.recorded_at, o.k"""
 ANSWERS: LiteralString = """
 SELECT answer FROM analysis WHERE k IN (SELECT unnest($1::bigint[]))
 ORDER BY k, answered_at"""
+
+# $1 model, $2 fingerprint -> form, whether of this fingerprint, how many answers, their mean
+# cost; of answers that were paid for, each once, whatever number of outcomes it has
+ANSWER_COSTS: LiteralString = """
+WITH paid AS (
+  SELECT min(o.form) AS form, a.fingerprint = $2::text AS same, min(a.cost_usd) AS cost_usd
+  FROM analysis a JOIN outcome o
+    ON o.k = a.k AND o.fingerprint = a.fingerprint AND o.answered_at = a.answered_at
+  WHERE a.model = $1::text AND a.cost_usd > 0
+  GROUP BY a.k, a.fingerprint, a.answered_at
+)
+SELECT form, same, count(*), avg(cost_usd) FROM paid GROUP BY form, same ORDER BY form, same"""
 
 # $1 feed -> EDGAR's clock at the latest poll that skipped nothing, and at the latest sweep
 FEED_MARK: LiteralString = """

@@ -28,11 +28,17 @@ class FeedMark(Value):
 
 
 class Claim(Value):
-    """What a run may work on, what has an outcome already, and what other runs hold."""
+    """What a run may work on, what has an outcome already, and what other runs hold.
+
+    What a refresh would claim and another run has claimed anew is ``held``, not
+    ``done``. Of what a refresh was granted, ``analysed`` have an analysis, which
+    stands until there is another.
+    """
 
     granted: tuple[Claimed, ...] = ()
     done: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    analysed: frozenset[str] = frozenset()
 
 
 class Succession(Value):
@@ -52,15 +58,17 @@ class Recorded(Value):
 
     ``stored``: outcomes as given; ``failed``: may be tried again; ``parked``:
     failures whose attempts are used up; ``lost``: not this run's to record, for
-    its claim ran out or never was, so that nothing was written. ``successions``
-    are of the filings stored now that amend another or are superseded, and of
-    earlier ones for which that changed by it.
+    its claim ran out or never was, so that nothing was written. ``standing``: were
+    rejected or parked, of which nothing was written either, for they have an
+    analysis, and it stands. ``successions`` are of the filings stored
+    now that amend another or are superseded, and of earlier ones for which that changed by it.
     """
 
     stored: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     parked: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    standing: frozenset[str] = frozenset()
     successions: tuple[Succession, ...] = ()
 
 
@@ -71,6 +79,18 @@ class Parked(Value):
     filing: Filing
     attempts: int
     last_error: str
+
+
+class AnswerCosts(Value):
+    """What answers of one model about filings of one form type have cost, in dollars.
+
+    Those of the fingerprint asked about stand apart from those of all others.
+    """
+
+    form: str
+    same_fingerprint: bool
+    answers: int
+    mean_usd: float
 
 
 class Standing(Value):

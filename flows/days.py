@@ -39,7 +39,7 @@ PATIENCE_S: Final = 120.0  # for what another run is at work on while a day is c
 
 def day_by_day(plan: DaysPlan, ciks: frozenset[int], run: Run) -> None:
     """Work through the days, oldest first, until one meets what every other would meet."""
-    work_on = _flow_of_a_day(plan, ciks, _indexes(plan, run.rooms.edgar), run)
+    work_on = _flow_of_a_day(plan, ciks, indexes_of(plan, run.rooms.edgar), run)
     show = _progress(len(plan.days))
     for number, day in enumerate(plan.days):
         _take_in(day, work_on(day, return_state=True), run)
@@ -82,7 +82,8 @@ def _certified(plan: DaysPlan, index: IndexedDay | None, run: Run) -> Certificat
         return None
     if run.stopped_by is not None:
         run.cut_short.add(index.day)
-        run.progress.hand_back()  # else the certificate would say that a run is at work on it
+    # what is left of it, else the certificate would say that a run is at work on it
+    run.progress.hand_back(index.accessions)
     certificate = certify_day(
         index.day,
         plan.forms,
@@ -119,7 +120,7 @@ def _take_in(day: date, state: State[Any], run: Run) -> None:
         run.ended_by = error
 
 
-def _indexes(plan: DaysPlan, edgar: EdgarClient) -> Callable[[date], DayIndex]:
+def indexes_of(plan: DaysPlan, edgar: EdgarClient) -> Callable[[date], DayIndex]:
     """Where the index of a day is taken from: its quarter's, in a long range, or its own.
 
     A quarter is read when its first day comes, and is dropped with its last.

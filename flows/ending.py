@@ -22,9 +22,7 @@ def end_of(run: Run, funnel: Funnel) -> State[dict[str, Any]]:
     """
     if run.ended_by is not None and run.waits_for_sec is None:
         raise run.ended_by
-    unread = (*run.unread.values(), *run.no_index.values())
-    if unread and not run.days_read:
-        raise unread[0]
+    see_that_a_day_was_read(run)
     if run.open_certificates:
         raise DayNotClosed(f"{not_closed(run.open_certificates)} The run: {funnel.summary}")
     if funnel.needs_attention:
@@ -33,6 +31,17 @@ def end_of(run: Run, funnel: Funnel) -> State[dict[str, Any]]:
     if run.stop_name is not None:
         told = f"{funnel.stopped_by} {funnel.next_step}. {told}"
     return Completed(name=run.stop_name, message=told, data=funnel.model_dump(mode="json"))
+
+
+def see_that_a_day_was_read(run: Run) -> None:
+    """Unless the run is not about days.
+
+    Raises:
+        SecFilingsError: why the first of its days could not be read, as none could.
+    """
+    unread = (*run.unread.values(), *run.no_index.values())
+    if unread and not run.days_read:
+        raise unread[0]
 
 
 def _for_a_person(funnel: Funnel) -> str:

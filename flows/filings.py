@@ -13,14 +13,25 @@ from pydantic import Field
 
 from blocks.business_days import EASTERN
 from blocks.errors import SecFilingsError
-from blocks.plan import DaysPlan, FeedPlan, FetchPlan, plan_fetch
+from blocks.plan import (
+    AskBy,
+    DaysPlan,
+    FeedPlan,
+    FetchPlan,
+    Refresh,
+    plan_fetch,
+    see_that_a_refresh_makes_sense,
+    see_that_batches_can_be_asked,
+)
 from blocks.settings import Settings
+from flows.batched import ask_in_batches
 from flows.days import day_by_day
 from flows.ending import end_of
-from flows.enrichment import Enrichment
 from flows.funnel import draw_funnel
+from flows.laid_out import Wishes, laid_out
 from flows.listed import ciks_asked_for, work_through_a_list
 from flows.live import watch_the_feed
+from flows.planning import plan_the_cost
 from flows.progress import Progress
 from flows.quiet_exit import close_standard_error_at_exit
 from flows.rooms import Rooms
@@ -35,7 +46,9 @@ close_standard_error_at_exit()
 def run_name() -> str:
     """Name a run by its source and scheduled start, Eastern: ``rss 2025-12-12 18:04``."""
     start = flow_run.get_scheduled_start_time().astimezone(EASTERN)
-    return f"{flow_run.get_parameters().get('source', 'rss')} {start:%Y-%m-%d %H:%M}"
+    asked = flow_run.get_parameters()
+    plan = "plan of " if asked.get("plan_only") else ""
+    return f"{plan}{asked.get('source', 'rss')} {start:%Y-%m-%d %H:%M}"
 
 
 @flow(name="sec_filings", flow_run_name=run_name, persist_result=False)
@@ -58,7 +71,10 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     excerpt_tokens: Annotated[int, Field(ge=200, le=50_000)] = 4_000,
     concurrency: Annotated[int, Field(ge=1, le=100)] | None = None,
     budget_usd: Annotated[float, Field(gt=0)] | None = None,
-    refresh: bool = False,  # noqa: FBT001, FBT002 - a check box in the run form
+    share_same_text: bool = True,  # noqa: FBT001, FBT002 - a check box in the run form
+    refresh: Refresh = "none",
+    ask_by: AskBy = "calls",
+    plan_only: bool = False,  # noqa: FBT001, FBT002 - a check box in the run form
     lease_s: Annotated[int, Field(ge=5, le=86_400)] = 900,
     profile: str = "default",
 ) -> State[dict[str, Any]]:
@@ -86,13 +102,20 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         excerpt_tokens: Tokens of a filing that the model is shown at most.
         concurrency: Filings enriched at once. Empty: SEC_LLM_MAX_CONCURRENT (10).
         budget_usd: Dollars this run may spend on the model at most. Empty: no cap.
-        refresh: Analyse again, and pay again, what already has an outcome.
+        share_same_text: Pay once for filings of a company whose analysed text is the same.
+        refresh: What is analysed again although it has an outcome. outdated: what was enriched
+            under another fingerprint (model, prompt, schema, excerpt rules, budget) than the
+            present one, and is paid once under this one. all: everything, and paid again.
+        ask_by: batch: by OpenAI's Batch API, at half the price and within a day (source batch).
+            batch_then_calls: likewise, and by ordinary calls what a batch left unanswered.
+        plan_only: Pay for nothing: say how many filings this run would ask about, and what
+            that would cost.
         lease_s: Seconds after which the filings of a run that was killed are free again.
         profile: Name of the block documents to work with.
 
     Returns:
         Completed, with the run in one line as its message and the funnel as its data; who
-        calls the flow from Python is given the funnel.
+        calls the flow from Python is given the funnel. With plan_only, likewise the plan.
 
     Raises:
         RunNeedsAttention: the run is complete, and some of its filings failed, or a day is
@@ -123,16 +146,31 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     )
     run_id = str(flow_run.get_id())
     with Rooms.opened(profile, settings) as rooms:
-        enrichment = Enrichment(
-            rooms.bench(run_id, excerpt_tokens, budget_usd),
-            rooms.answers,
-            settings,
-            concurrency=concurrency or settings.sec_llm_max_concurrent,
-            refresh=refresh,
+        see_that_batches_can_be_asked(
+            ask_by,
+            source=source,
+            keeps_answers=settings.feature_sec_llm_cache,
+            asks_a_model=rooms.analyst.may_cost,
         )
-        enrichment.check()
+        see_that_a_refresh_makes_sense(refresh, asks_a_model=rooms.analyst.may_cost)
+        enrichment = laid_out(
+            rooms,
+            settings,
+            run_id,
+            Wishes(
+                excerpt_tokens=excerpt_tokens,
+                budget_usd=budget_usd,
+                concurrency=concurrency or settings.sec_llm_max_concurrent,
+                share_same_text=share_same_text,
+                refresh=refresh,
+                ask_by=ask_by,
+            ),
+        )
         progress = Progress(rooms.store, owner=run_id, lease_s=lease_s, gone=enrichment.bench.gone)
-        run = Run(run_id, rooms, settings, rule, enrichment, progress, lease_s, refresh)
+        run = Run(run_id, rooms, settings, rule, enrichment, progress, lease_s)
+        if plan_only:
+            return plan_the_cost(source, plan, run, today)
+        enrichment.check()
         with progress.leases_kept():
             _work(plan, run, today)
         funnel = draw_funnel(source, run, today)
@@ -151,10 +189,14 @@ def _work(plan: FetchPlan, run: Run, today: date) -> None:
     try:
         if isinstance(plan, FeedPlan):
             watch_the_feed(plan, run)
-        elif isinstance(plan, DaysPlan):
-            day_by_day(plan, ciks_asked_for(plan, run), run)
+            return
+        ciks = ciks_asked_for(plan, run)
+        if run.enrichment.ask_by != "calls":
+            ask_in_batches(plan, ciks, run, today)
+        if isinstance(plan, DaysPlan):
+            day_by_day(plan, ciks, run)
         else:
-            work_through_a_list(plan, ciks_asked_for(plan, run), run, today)
+            work_through_a_list(plan, ciks, run, today)
     except SecFilingsError as error:
         run.ended_by = error
 

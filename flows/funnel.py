@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from blocks.errors import StoreError
+from blocks.errors import BudgetReached, StoreError
 from blocks.models import OutcomeStatus, Verdict
+from blocks.spending import Balance
 from flows.run import Run
 from tasks.certificate_text import sentence
 from tasks.report import Funnel
@@ -18,6 +19,8 @@ def draw_funnel(source: str, run: Run, today: date) -> Funnel:
     progress, outcomes, bench = run.progress, run.progress.outcomes, run.enrichment.bench
     answered = [one for one in outcomes if one.status is OutcomeStatus.ENRICHED]
     from_cache = [one for one in answered if one.from_cache]
+    same_text = [one for one in answered if one.answer and one.answer.same_text_as]
+    shared = [one for one in same_text if not one.from_cache]
     failed = {one.filing.accession for one in progress.failures} - progress.parked
     return Funnel(
         source=source,
@@ -34,15 +37,20 @@ def draw_funnel(source: str, run: Run, today: date) -> Funnel:
             one.decision is not None and one.decision.verdict in _UNKNOWN_PRICE for one in outcomes
         ),
         from_cache=len(from_cache),
-        enriched=len(answered) - len(from_cache),
+        same_text=len(shared),
+        at_batch=len(run.enrichment.at_batch.held & progress.granted.keys()),
+        unanswered=len(run.enrichment.unanswered),
+        enriched=len(answered) - len(from_cache) - len(shared),
         failed=len(failed),
         parked=len(progress.parked),
         untouched=len(progress.open_claims()),
         lost=len(progress.lost),
+        standing=len(progress.standing),
         model_calls=bench.tally.calls,
         usage=bench.tally.usage,
         spent_usd=bench.tally.spent_usd,
         unpriced_calls=bench.tally.unpriced_calls,
+        balances=_balances(run),
         saved_usd=_saved_usd(run),
         switched_off=run.settings.switched_off(),
         switches=run.settings.shown(),
@@ -50,23 +58,28 @@ def draw_funnel(source: str, run: Run, today: date) -> Funnel:
         next_step=_next_step(source, run) if run.stopped_by else "",
         closed_door=run.stopped_by is not None and run.stop_name is None,
         days=tuple(sentence(certificate) for certificate in run.certificates),
-        open_days=tuple(_open_days(run, today)),
-        notes=tuple(_notes(run, today)),
+        open_days=tuple(open_days_of(run, today)),
+        notes=tuple(notes_of(run, today)),
     )
 
 
 def _next_step(source: str, run: Run) -> str:
     """What becomes of what a stopped run has left."""
     if source == "rss":
-        return "The next rss run takes up what is left"
-    again = "; what is done is not paid again"
+        when = ", of the next day (Eastern) or once the cap is raised," * _day_is_spent(run)
+        return f"The next rss run{when} takes up what is left"
+    again = f"; what is done is {'' if run.enrichment.refresh == 'all' else 'not '}paid again"
     if not run.days_left:
         return f"Run it again with the same parameters for what is left{again}"
     first, last = run.days_left[0], run.days_left[-1]
     return f"Run batch with start_date={first} and end_date={last} for what is left{again}"
 
 
-def _open_days(run: Run, today: date) -> Iterator[str]:
+def _day_is_spent(run: Run) -> bool:
+    return isinstance(run.stopped_by, BudgetReached) and run.stopped_by.subject == "daily_cap_usd"
+
+
+def open_days_of(run: Run, today: date) -> Iterator[str]:
     """Days that are not complete, and days whose index is none or should be there."""
     yield from (sentence(one) for one in run.open_certificates)
     yield from (
@@ -80,7 +93,8 @@ def _open_days(run: Run, today: date) -> Iterator[str]:
     )
 
 
-def _notes(run: Run, today: date) -> Iterator[str]:
+def notes_of(run: Run, today: date) -> Iterator[str]:
+    """What a reader of the run's report should know besides the counts."""
     yield from run.notes
     yield from run.rooms.tables.notes
     for day in run.no_index:
@@ -93,6 +107,14 @@ def _notes(run: Run, today: date) -> Iterator[str]:
 def _was_closed(day: date, run: Run) -> bool:
     """Whether EDGAR has made a later index without this one: closed by order, say."""
     return any(read > day for read in run.days_read)
+
+
+def _balances(run: Run) -> tuple[Balance, ...]:
+    """How the caps stand; none where what broke the store keeps the account from being read."""
+    try:
+        return run.enrichment.bench.budget.balances()
+    except StoreError:
+        return ()
 
 
 def _saved_usd(run: Run) -> float:

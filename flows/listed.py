@@ -13,9 +13,14 @@ from tasks.passing import as_is
 
 def work_through_a_list(plan: ListPlan, ciks: frozenset[int], run: Run, today: date) -> None:
     """Find the listed filings through the indexes and work on them."""
+    through_the_stages(found_in_the_indexes(plan, ciks, run, today), run)
+
+
+def found_in_the_indexes(plan: ListPlan, ciks: frozenset[int], run: Run, today: date) -> Fetched:
+    """The listed filings; kept for a retry of the run."""
     fetch = fetch_list.with_options(result_storage=run.rooms.answers)
     found = fetch("list", run.id, as_is(plan), as_is(run.rooms.edgar), as_is(ciks), today)
-    through_the_stages(Fetched.model_validate(found), run)
+    return Fetched.model_validate(found)
 
 
 def ciks_asked_for(plan: DaysPlan | ListPlan, run: Run) -> frozenset[int]:

@@ -16,17 +16,18 @@ def watch_the_feed(plan: FeedPlan, run: Run) -> None:
     costs a request a look and no task run.
     """
     rhythm = Rhythm(plan.polls, plan.poll_every_s)
-    fetched = _look(plan, rhythm, run, Fetched(filings=()))
+    fetched = look_at_the_feed(plan, rhythm, run, Fetched(filings=()))
     through_the_stages(fetched, run, backlog=True)
     while fetched.polls < plan.polls and run.stopped_by is None:
-        fetched = _look(plan, rhythm, run, fetched)
+        fetched = look_at_the_feed(plan, rhythm, run, fetched)
         if fetched.filings:
             through_the_stages(fetched, run)
         else:
             run.met(fetched)
 
 
-def _look(plan: FeedPlan, rhythm: Rhythm, run: Run, last: Fetched) -> Fetched:
+def look_at_the_feed(plan: FeedPlan, rhythm: Rhythm, run: Run, last: Fetched) -> Fetched:
+    """The run's first look after none, or the looks after ``last`` until one finds something."""
     watch = Watch(
         plan=plan,
         rhythm=rhythm,

@@ -22,9 +22,11 @@ class Progress:
     """The claims of one run, and the outcomes and failures that end them.
 
     ``store`` None: the seen store is switched off, so nothing is leased. ``gone``
-    is told which claims turn out to be another run's. ``met`` are all filings
+    is told which claims turn out to be another run's. ``prepared`` are
+    leased for what is still to come of this run. ``met`` are all filings
     that the run's fetches named, ``known`` and ``held`` those of them that had
-    an outcome or were another run's. ``successions``, by accession number, tell
+    an outcome or were another run's. ``standing`` were to be refreshed, and keep
+    the analysis they have. ``successions``, by accession number, tell
     what amends what, as far as this run's outcomes have a part in it.
     """
 
@@ -33,12 +35,14 @@ class Progress:
     ) -> None:
         self.met: set[str] = set()
         self.granted: dict[str, Claimed] = {}
+        self.prepared: set[str] = set()
         self.known: set[str] = set()
         self.held: set[str] = set()
         self.outcomes: list[Outcome] = []
         self.failures: list[Failure] = []
         self.parked: set[str] = set()
         self.lost: set[str] = set()
+        self.standing: set[str] = set()
         self.successions: dict[str, Succession] = {}
         self._gone = gone
         self._store = store
@@ -63,6 +67,8 @@ class Progress:
             as_is(ended), as_is(failed), as_is(self._store), owner=self._owner
         )
         self.lost |= written.lost
+        self.standing |= written.standing
+        not_written = written.lost | written.standing
         self.successions |= {one.filing.accession: one for one in written.successions}
         self.parked |= written.parked
         self.parked |= {
@@ -70,7 +76,7 @@ class Progress:
             for one in ended
             if one.status is OutcomeStatus.PARKED and one.filing.accession in written.stored
         }
-        self.outcomes += [one for one in ended if one.filing.accession not in written.lost]
+        self.outcomes += [one for one in ended if one.filing.accession not in not_written]
         self.failures += [one for one in failed if one.filing.accession not in written.lost]
 
     @contextmanager
@@ -93,9 +99,14 @@ class Progress:
             renewer.join()
             self.hand_back()
 
-    def hand_back(self) -> None:
-        """Free what was claimed and is not finished; else it comes free with its lease."""
+    def hand_back(self, among: Iterable[str] | None = None) -> None:
+        """Free what was claimed and is not finished, of these or of all.
+
+        Else it comes free with its lease.
+        """
         left = self.open_claims()
+        if among is not None:
+            left = tuple(set(left).intersection(among))
         if not left or self._store is None:
             return
         try:
@@ -105,9 +116,10 @@ class Progress:
 
     def open_claims(self) -> tuple[str, ...]:
         """Accession numbers that were granted and have neither outcome nor failure yet."""
-        ended = {one.filing.accession for one in self.outcomes} | self.lost
+        ended = {one.filing.accession for one in self.outcomes} | self.lost | self.standing
         ended |= {one.filing.accession for one in self.failures}
-        return tuple(accession for accession in tuple(self.granted) if accession not in ended)
+        claimed = dict.fromkeys((*self.granted, *self.prepared))
+        return tuple(accession for accession in claimed if accession not in ended)
 
     def _renew(self, store: SeenStore, over: threading.Event) -> None:
         while not over.wait(self._lease_s / _RENEWALS_PER_LEASE):

@@ -12,14 +12,16 @@ from pydantic import ValidationError
 
 from blocks.analyst import Analyst
 from blocks.answers import AnswerFolder
-from blocks.budget import Budget
+from blocks.budget import Budget, Ledger
 from blocks.edgar import EdgarClient
 from blocks.errors import ConfigurationError, ParameterError
+from blocks.models import Excerpt
 from blocks.prices import PriceSource
 from blocks.settings import Settings
 from blocks.store import SeenStore
 from tasks.bench import Bench
 from tasks.reference import ReferenceTables
+from tasks.same_text import SameText
 
 BlockT = TypeVar("BlockT", bound=Block)
 
@@ -28,6 +30,7 @@ BlockT = TypeVar("BlockT", bound=Block)
 class Rooms:
     """One document of each block type; ``store`` is None where it is switched off."""
 
+    profile: str
     edgar: EdgarClient
     prices: PriceSource
     analyst: Analyst
@@ -43,6 +46,7 @@ class Rooms:
             ConfigurationError: one is missing or holds a bad value; names it and the remedy.
         """
         rooms = cls(
+            profile=profile,
             edgar=_load(EdgarClient, profile),
             prices=_load(PriceSource, profile),
             analyst=_load(Analyst, profile),
@@ -64,26 +68,69 @@ class Rooms:
         """How often a filing may be claimed before it is parked; no end without a store."""
         return math.inf if self.store is None else self.store.max_attempts
 
-    def bench(self, run_id: str, excerpt_tokens: int, budget_usd: float | None) -> Bench:
+    def bench(
+        self,
+        run_id: str,
+        excerpt_tokens: int,
+        budget_usd: float | None,
+        same_text: SameText | None,
+    ) -> Bench:
         """Lay out what every enrichment of the run shares.
 
         Raises:
             ParameterError: a budget that could not be kept.
+            ConfigurationError: a daily cap that could not be kept.
         """
-        if budget_usd is not None and not self.analyst.knows_its_price:
-            raise ParameterError(
-                f"parameter budget_usd: the price of {self.analyst.name} at this address is not "
-                "known, so no budget can be kept; say whose prices hold in the analyst block "
-                "(price_provider), or leave the budget empty",
-                subject="budget_usd",
-            )
+        self._see_that_caps_can_be_kept(budget_usd)
         return Bench(
             edgar=self.edgar,
             analyst=self.analyst,
-            budget=Budget(budget_usd),
+            budget=Budget(
+                budget_usd,
+                self.analyst.daily_cap_usd,
+                ledger=self._ledger(budget_usd),
+                run=run_id,
+                model=self.analyst.name,
+            ),
             excerpt_tokens=excerpt_tokens,
             run_id=run_id,
+            same_text=same_text,
         )
+
+    def _ledger(self, budget_usd: float | None) -> Ledger | None:
+        """The store's ledger: with a cap, though the store be switched off; none for the rules."""
+        if not self.analyst.may_cost:
+            return None
+        if self.store is not None:
+            return self.store.spending
+        if budget_usd is None and self.analyst.daily_cap_usd is None:
+            return None
+        return _load(SeenStore, self.profile).spending
+
+    def _see_that_caps_can_be_kept(self, budget_usd: float | None) -> None:
+        least_usd = self.analyst.worst_case_cost_usd(Excerpt.longest(1)) or 0.0
+        too_small = (
+            f"it covers no call: the shortest may cost ${least_usd:.4f}; raise it, or lower the"
+            " analyst block's max_output_tokens"
+        )
+        if budget_usd is not None and budget_usd < least_usd:
+            raise ParameterError(f"parameter budget_usd: {too_small}", subject="budget_usd")
+        if self.analyst.daily_cap_usd is not None and self.analyst.daily_cap_usd < least_usd:
+            raise ConfigurationError(
+                f"daily_cap_usd of the analyst block: {too_small}", subject="daily_cap_usd"
+            )
+        if self.analyst.knows_its_price:
+            return
+        unknown = (
+            f"the price of {self.analyst.name} at this address is not known, so it cannot be kept;"
+            " say whose prices hold in the analyst block (price_provider), or leave it empty"
+        )
+        if budget_usd is not None:
+            raise ParameterError(f"parameter budget_usd: {unknown}", subject="budget_usd")
+        if self.analyst.daily_cap_usd is not None:
+            raise ConfigurationError(
+                f"daily_cap_usd of the analyst block: {unknown}", subject="daily_cap_usd"
+            )
 
     def cost_usd_of(self, accessions: frozenset[str]) -> float:
         """What the stored answers of these filings cost; unknown prices count as nothing."""

@@ -12,6 +12,7 @@ from blocks.errors import (
     IndexUnreadable,
     SecFilingsError,
 )
+from blocks.models import Decision
 from blocks.settings import Settings
 from flows.enrichment import Enrichment
 from flows.progress import Progress
@@ -30,7 +31,9 @@ class Run:
     whose index was read, ``certificates`` the words on them, ``cut_short`` those
     in which the run was stopped; ``unread`` have an index that is none, and
     ``no_index`` have none (yet); ``days_left`` are left undone. ``ended_by`` is
-    what kept the run from going on to its next unit.
+    what kept the run from going on to its next unit. ``decided`` is what the price
+    filter said of filings when they were asked about in batches: it holds for the run,
+    though prices move while the batches are waited for.
     """
 
     id: str
@@ -40,7 +43,6 @@ class Run:
     enrichment: Enrichment
     progress: Progress
     lease_s: int
-    refresh: bool
     notes: list[str] = field(default_factory=list)
     days_read: list[date] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Run:
     no_index: dict[date, EdgarNotFound] = field(default_factory=dict)
     days_left: tuple[date, ...] = ()
     ended_by: SecFilingsError | None = None
+    decided: dict[str, Decision] = field(default_factory=dict)
 
     def met(self, fetched: Fetched) -> None:
         """Take note of what a fetch found."""

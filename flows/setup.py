@@ -1,4 +1,4 @@
-"""Create what the flow needs on a Prefect server: work pool, block documents, deployments.
+"""Create what the flow needs on a Prefect server: pool, block documents, deployments, automation.
 
 Run as ``python -m flows.setup``; running it again does no harm. Environment
 variables seed the block documents of profile ``default``; a document that
@@ -29,6 +29,7 @@ from blocks.edgar import EdgarClient
 from blocks.errors import ConfigurationError, SecFilingsError
 from blocks.prices import PriceSource
 from blocks.store import SeenStore
+from flows.automations import put_automations
 from flows.stack import POOL, PROJECT
 
 PROFILE: Final = "default"
@@ -47,6 +48,7 @@ VARIABLES: Final[Mapping[type[Block], Mapping[str, str]]] = {
         "base_url": "OPENAI_BASE_URL",
         "model": "SEC_LLM_MODEL",
         "price_provider": "SEC_LLM_PRICES_OF",
+        "daily_cap_usd": "SEC_LLM_DAILY_CAP_USD",
     },
 }
 _STORE_VARIABLES: Final = {"connection_info": "SEC_STORE_URL"}
@@ -70,6 +72,7 @@ def main() -> int:
             with pauses_kept(client):
                 deploy()
             check_deployments(client)
+            put_automations(client)
     except SecFilingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,22 +17,21 @@ def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> 
     up what earlier runs left unfinished.
     """
     progress = run.progress
-    worked_on = progress.met | progress.granted.keys()
-    unmet = [one for one in fetched.filings if one.accession not in worked_on]
-    run.met(fetched)
+    unmet = met_now(fetched, run)
     claim = claim_unseen(
         as_is(unmet),
         as_is(run.rooms.store),
         owner=run.id,
         lease_s=run.lease_s,
-        refresh=run.refresh,
+        refresh=run.enrichment.refresh == "all",
+        outdated_by=run.enrichment.outdated_by,
         backlog=backlog,
         mark=fetched.mark,
     )
     progress.take(claim)
     sorted_out = triage(claim.granted, run.rooms.max_attempts)
     to_decide = (*sorted_out.fresh, *sorted_out.suspects)
-    decisions = _decide(to_decide, run)
+    decisions = decide_by_price(to_decide, run)
     progress.record((*sorted_out.worn_out, *rejected(to_decide, decisions)))
     for chunk in run.enrichment.chunks(
         survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
@@ -40,10 +39,19 @@ def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> 
         progress.record(*run.enrichment.enrich(chunk, decisions))
 
 
-def _decide(filings: tuple[Filing, ...], run: Run) -> dict[str, Decision]:
+def met_now(fetched: Fetched, run: Run) -> list[Filing]:
+    """What no earlier unit of the run has met or holds; the run has met it by now."""
+    met = run.progress.met | run.progress.granted.keys()
+    unmet = [one for one in fetched.filings if one.accession not in met]
+    run.met(fetched)
+    return unmet
+
+
+def decide_by_price(filings: tuple[Filing, ...], run: Run) -> dict[str, Decision]:
     """Fetch the tables, unless there is nothing to decide, and filter by price."""
     if not filings:
         return {}
     tickers = run.rooms.tables.tickers.get()
     prices = run.rooms.tables.prices.get() if run.rule.enabled else None
-    return filter_by_price(as_is(filings), as_is(tickers), as_is(prices), run.rule)
+    decisions = filter_by_price(as_is(filings), as_is(tickers), as_is(prices), run.rule)
+    return {accession: run.decided.get(accession, now) for accession, now in decisions.items()}

@@ -26,6 +26,7 @@ def _enriched(outcome: Outcome, answer: Answer) -> None:
         payload={
             "ticker": outcome.decision.ticker if outcome.decision else None,
             "from_cache": outcome.from_cache,
+            "same_text_as": answer.same_text_as,
             **analysis.model_dump(mode="json"),
         },
     )

@@ -5,12 +5,14 @@ is made, because a cached task run costs the engine as much as a paid one.
 """
 
 from collections.abc import Iterable
+from datetime import UTC, timedelta
 from typing import Any
 
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
+from prefect.types import DateTime
 from pydantic import ValidationError
 
 from blocks.answers import AnswerFolder
@@ -50,9 +52,7 @@ def answers_on_file(
     aside, or Prefect would hand it out as one; the filing is then asked about
     as if it were new.
     """
-    store = ResultStore(
-        result_storage=folder, serializer=JSONSerializer(), cache_result_in_memory=False
-    )
+    store = _results_in(folder)
     found: dict[str, Answer] = {}
     for accession in accessions:
         key = answer_key(fingerprint, accession)
@@ -64,6 +64,25 @@ def answers_on_file(
         else:
             found[accession] = answer
     return found
+
+
+def keep_answer(answer: Answer, folder: AnswerFolder, ttl: timedelta | None) -> None:
+    """Write an answer as Prefect does when the task run that gave it is over; None: for ever.
+
+    Raises:
+        OSError: the folder cannot be written or is full.
+    """
+    _results_in(folder).write(
+        key=answer_key(answer.fingerprint, answer.accession),
+        obj=answer.model_dump(mode="json"),
+        expiration=None if ttl is None else DateTime.now(UTC) + ttl,
+    )
+
+
+def _results_in(folder: AnswerFolder) -> ResultStore:
+    return ResultStore(
+        result_storage=folder, serializer=JSONSerializer(), cache_result_in_memory=False
+    )
 
 
 def _read_answer(store: ResultStore, key: str) -> Answer | None:

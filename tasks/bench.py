@@ -7,9 +7,9 @@ from typing import Final
 from blocks.analyst import Analyst
 from blocks.budget import Budget
 from blocks.edgar import EdgarClient
-from blocks.errors import AnalystError, ClaimLost, SecFilingsError, TooManyFailures
-from blocks.excerpt import excerpt_of
-from blocks.models import Answer, Filing, Usage, utc_now
+from blocks.errors import SecFilingsError, TooManyFailures
+from blocks.models import Excerpt, Usage
+from tasks.same_text import SameText
 
 STREAK: Final = 5  # so many failures in a row are hardly the filings' own
 
@@ -64,13 +64,17 @@ class Brake:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every enrichment of a run shares. ``gone`` are claims that are no longer ours."""
+    """What every enrichment of a run shares. ``gone`` are claims that are no longer ours.
+
+    ``same_text`` None: every filing is asked about by itself.
+    """
 
     edgar: EdgarClient
     analyst: Analyst
     budget: Budget
     excerpt_tokens: int
     run_id: str
+    same_text: SameText | None = None
     tally: Tally = field(default_factory=Tally)
     brake: Brake = field(default_factory=Brake)
     gone: set[str] = field(default_factory=set)
@@ -80,43 +84,12 @@ class Bench:
         """Hash of all that shapes an answer besides the filing."""
         return self.analyst.fingerprint(self.excerpt_tokens)
 
+    def check_day(self) -> None:
+        """Before anything is downloaded: a run comes by every minute while the day is spent.
 
-def enrich_one(filing: Filing, bench: Bench) -> Answer:
-    """Read a filing's submission and ask the analyst about it.
-
-    Raises:
-        ClaimLost: another run has the filing by now, and may be asking.
-        EdgarError: the submission cannot be had or read.
-        AnalystError: the analyst gave no answer that can be kept.
-        BudgetReached: the run's budget does not cover the call.
-    """
-    submission = bench.edgar.submission(filing)
-    excerpt = excerpt_of(submission, budget_tokens=bench.excerpt_tokens)
-    with bench.budget.reserve(bench.analyst.worst_case_cost_usd(excerpt)) as reserved:
-        if filing.accession in bench.gone:
-            reserved.settle(0.0)
-            raise ClaimLost(
-                f"{filing.accession}: this run's lease ran out and another run has the filing",
-                subject=filing.accession,
-            )
-        try:
-            reply = bench.analyst.analyse(filing, excerpt, period=submission.period)
-        except AnalystError as error:
-            reserved.settle(error.cost_usd)
-            bench.tally.book(error.cost_usd)
-            raise
-        reserved.settle(reply.cost_usd)
-    bench.tally.book(reply.cost_usd, reply.model_calls, reply.usage)
-    return Answer(
-        accession=filing.accession,
-        fingerprint=bench.fingerprint,
-        reply=reply,
-        excerpt_parts=excerpt.parts,
-        excerpt_tokens=excerpt.tokens,
-        accepted_at=submission.accepted_at,
-        answered_at=utc_now(),
-        paid_by_run=bench.run_id,
-        period=submission.period,
-        filer_ciks=submission.filer_ciks,
-        item_titles=submission.items,
-    )
+        Raises:
+            BudgetReached: the daily cap leaves no room for a question of full length.
+            StoreError: the account cannot be read.
+        """
+        longest = Excerpt.longest(self.excerpt_tokens)
+        self.budget.check_day(self.analyst.worst_case_cost_usd(longest))

@@ -19,6 +19,7 @@ def claim_unseen(  # noqa: PLR0913 - one claim, each part named
     owner: str,
     lease_s: int,
     refresh: bool,
+    outdated_by: str | None,
     backlog: bool,
     mark: FeedMark | None,
 ) -> Claim:
@@ -27,11 +28,38 @@ def claim_unseen(  # noqa: PLR0913 - one claim, each part named
     See :meth:`blocks.store.SeenStore.claim`.
     """
     if store is None:
-        granted = tuple(Claimed(filing=filing, attempts=1) for filing in filings)
-        return Claim(granted=granted, done=frozenset(), held=frozenset())
+        return _all_of(filings)
     return store.claim(
-        filings, owner=owner, lease_s=lease_s, refresh=refresh, backlog=backlog, mark=mark
+        filings,
+        owner=owner,
+        lease_s=lease_s,
+        refresh=refresh,
+        outdated_by=outdated_by,
+        backlog=backlog,
+        mark=mark,
     )
+
+
+def preview_claim(  # noqa: PLR0913 - as above
+    filings: Sequence[Filing],
+    store: SeenStore | None,
+    *,
+    owner: str,
+    refresh: bool,
+    outdated_by: str | None,
+    backlog: bool,
+) -> Claim:
+    """What :func:`claim_unseen` would claim now; nothing is claimed."""
+    if store is None:
+        return _all_of(filings)
+    return store.preview(
+        filings, owner=owner, refresh=refresh, outdated_by=outdated_by, backlog=backlog
+    )
+
+
+def _all_of(filings: Sequence[Filing]) -> Claim:
+    """Without a store nobody has finished or holds anything."""
+    return Claim(granted=tuple(Claimed(filing=filing, attempts=1) for filing in filings))
 
 
 class Triage(NamedTuple):

@@ -18,20 +18,32 @@ from blocks.errors import (
     AnalystError,
     AnalystRejected,
     AnalystUnavailable,
+    AnswerCacheUnusable,
     BudgetReached,
     ClaimLost,
     EdgarBlocked,
     EdgarNotFound,
     EdgarUnavailable,
+    StoreTooNew,
+    StoreUnavailable,
     TooManyFailures,
 )
 from blocks.models import Answer, Decision, Failure, Filing, utc_now
 from tasks.answer_cache import ByFilingAndFingerprint
-from tasks.bench import Bench, enrich_one
+from tasks.ask import enrich_one
+from tasks.bench import Bench
 from tasks.passing import as_is
 
-STOPS_THE_RUN: Final = (AnalystRejected, BudgetReached, EdgarBlocked)
-NOT_ITS_FAULT: Final = (*STOPS_THE_RUN, ClaimLost)
+# a store that is gone keeps no account of what is spent, so nothing is
+STOPS_THE_RUN: Final = (
+    AnalystRejected,
+    AnswerCacheUnusable,
+    BudgetReached,
+    EdgarBlocked,
+    StoreUnavailable,
+    StoreTooNew,
+)
+NOT_ITS_FAULT: Final = (*STOPS_THE_RUN, ClaimLost, TooManyFailures)
 EDGAR_LAG: Final = timedelta(hours=1)  # until then a submission may not be there yet
 
 
@@ -63,14 +75,19 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
 )
-def enrich_filing(label: str, filing: Filing, bench: Bench) -> dict[str, Any]:  # noqa: ARG001 - the label names the run
+def enrich_filing(
+    label: str,  # noqa: ARG001 - names the task run
+    filing: Filing,
+    decision: Decision,
+    bench: Bench,
+) -> dict[str, Any]:
     """Enrich one filing; an :class:`Answer` as plain JSON.
 
     Plain JSON because Prefect decodes a model whose class has moved to a dict,
     silently; the reader validates instead.
     """
     try:
-        return enrich_one(filing, bench).model_dump(mode="json")
+        return enrich_one(filing, decision, bench).model_dump(mode="json")
     except STOPS_THE_RUN as error:
         bench.brake.pull(error)
         raise
@@ -112,7 +129,7 @@ def enrich_all(
     runner: ThreadPoolTaskRunner[dict[str, Any]]
     with ThreadPoolTaskRunner(max_workers=concurrency) as runner:
         places = threading.BoundedSemaphore(concurrency)
-        started = list(_submit(_labelled(filings, decisions), bench, ask, runner, places))
+        started = list(_submit(filings, decisions, bench, ask, runner, places))
         for filing, future in started:
             _sort_in(done, filing, future, decisions[filing.accession])
     if isinstance(bench.brake.reason, TooManyFailures):
@@ -120,8 +137,9 @@ def enrich_all(
     return done
 
 
-def _submit(
-    labelled: Iterable[tuple[str, Filing]],
+def _submit(  # noqa: PLR0913, PLR0917 - what a task run is given, and where it runs
+    filings: Iterable[Filing],
+    decisions: Mapping[str, Decision],
     bench: Bench,
     ask: Task[..., dict[str, Any]],
     runner: ThreadPoolTaskRunner[dict[str, Any]],
@@ -132,23 +150,26 @@ def _submit(
         bench.brake.note(result if isinstance(result, BaseException) else None)
         places.release()
 
-    for label, filing in labelled:
+    for filing in filings:
         places.acquire()
         if bench.brake.reason is not None:
             return
-        arguments = {"label": label, "filing": as_is(filing), "bench": as_is(bench)}
+        decision = decisions[filing.accession]
+        arguments = {
+            "label": label_of(filing, decision),
+            "filing": as_is(filing),
+            "decision": as_is(decision),
+            "bench": as_is(bench),
+        }
         future = runner.submit(ask, arguments)
         future.add_done_callback(ended)
         yield filing, future
 
 
-def _labelled(
-    filings: Iterable[Filing], decisions: Mapping[str, Decision]
-) -> Iterator[tuple[str, Filing]]:
-    """Each filing with the name of its task run: ticker (or CIK), form, accession number."""
-    for filing in filings:
-        ticker = decisions[filing.accession].ticker or f"CIK {filing.issuers[0].cik}"
-        yield f"{ticker} {filing.form} {filing.accession}", filing
+def label_of(filing: Filing, decision: Decision) -> str:
+    """The name of a filing's task run: ticker (or CIK), form, accession number."""
+    ticker = decision.ticker or f"CIK {filing.issuers[0].cik}"
+    return f"{ticker} {filing.form} {filing.accession}"
 
 
 def _sort_in(

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from blocks.plain_text import visible
+
 _SHOWN_ROWS: Final = 50
 _NAMED: Final = 10
 _MESSAGE_CHARS: Final = 500
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|])")
+# What sets markup, and what makes a link of a bare address
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|@]|:(?=//)|(?<=\bwww)\.)", re.IGNORECASE)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -30,8 +33,11 @@ def first(names: Sequence[str], most: int = _NAMED) -> str:
 
 
 def said(text: str) -> str:
-    """Words of others on one line, cut, with no markup: no link or image of theirs in the UI."""
-    line = _cell(text)
+    """Words of others on one line, cut, with no markup: no link or image of theirs in the UI.
+
+    Nor a character that nobody sees: some of them turn the words round them.
+    """
+    line = _cell(visible(text))
     cut = line if len(line) <= _MESSAGE_CHARS else line[: _MESSAGE_CHARS - 1] + "…"
     return _MARKUP.sub(r"\\\1", cut)
 

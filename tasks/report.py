@@ -1,16 +1,22 @@
 """report: what a run did, as artifacts and events that a person reads in the UI."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from blocks.models import Answer, Failure, Filing, Outcome, Usage, Value
+from blocks.spending import Balance, Cap
 from blocks.store_values import Succession
 from tasks.announce import announce
 from tasks.markdown import listing, said, table
+
+_SPENT_AGAINST: Final = {
+    Cap.RUN: "spent by this run, retries included",
+    Cap.DAY: "spent today (Eastern) by all runs",
+}
 
 
 class Funnel(Value):
@@ -18,10 +24,13 @@ class Funnel(Value):
 
     ``spent_usd`` counts calls whose price is known; ``unpriced_calls`` the others.
     ``saved_usd`` is what the answers of known and cached filings cost when bought.
-    ``stopped_by`` says why a run left filings untouched, and ``next_step`` what
-    becomes of what is left; ``closed_door`` that this
-    was a refusal a person must mend, not the run's own budget or SEC's wish to be
-    left alone. ``days`` tells of each day whose index was read what came of it;
+    ``balances`` tell how the caps of the run (retries included) and of the day stand,
+    and what is spent where there is no cap. ``standing`` were claimed by a refresh
+    and keep the analysis they have. ``at_batch`` are asked about and not answered
+    yet, ``unanswered`` what a batch left out. ``stopped_by`` says why a run left
+    filings untouched, and ``next_step`` what becomes of what is left; ``closed_door``
+    that this was a refusal a person must mend, not the run's own budget or SEC's wish
+    to be left alone. ``days`` tells of each day whose index was read what came of it;
     ``open_days`` are those that are not complete, with the reason.
     """
 
@@ -37,6 +46,9 @@ class Funnel(Value):
     rejected: Mapping[str, int]
     unknown_price: int
     from_cache: int
+    same_text: int
+    at_batch: int
+    unanswered: int
     enriched: int
     failed: int
     parked: int
@@ -49,30 +61,43 @@ class Funnel(Value):
     saved_usd: float
     switched_off: tuple[str, ...]
     switches: Mapping[str, str]
+    standing: int = 0
     stopped_by: str = ""
     next_step: str = ""
     closed_door: bool = False
+    balances: tuple[Balance, ...] = ()
     days: tuple[str, ...] = ()
     open_days: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person should look: filings failed, a door was closed, a day is open."""
-        return bool(self.failed or self.parked or self.closed_door or self.open_days)
+        """Whether a person should look: filings failed or got no answer, a door, a day is open."""
+        left_out = self.unanswered and not self.stopped_by
+        return bool(self.failed or self.parked or self.closed_door or self.open_days or left_out)
 
     @property
     def calls_not_made(self) -> int:
         """Filings that were fetched and cost no model call in this run."""
-        return self.known + self.held + sum(self.rejected.values()) + self.from_cache
+        return (
+            self.known
+            + self.held
+            + sum(self.rejected.values())
+            + self.standing
+            + self.from_cache
+            + self.same_text
+        )
 
     @property
     def summary(self) -> str:
         """The run in one line, for the final state and the terminal."""
+        stands = f"{self.standing} keep their analysis, " if self.standing else ""
         return (
             f"{self.fetched} fetched, {self.known + self.held} known, "
-            f"{sum(self.rejected.values())} rejected by price, {self.from_cache} from cache, "
-            f"{self.enriched} enriched, {self.failed} failed, {self.parked} parked; "
+            f"{sum(self.rejected.values())} rejected by price, {stands}"
+            f"{self.from_cache} from cache, "
+            f"{self.same_text} of the same text, {self.enriched} enriched, "
+            f"{self.failed} failed, {self.parked} parked; "
             f"{self.model_calls} model calls, {spent(self)}"
         )
 
@@ -83,6 +108,18 @@ def spent(funnel: Funnel) -> str:
     if not funnel.unpriced_calls:
         return known
     return f"at least {known} ({funnel.unpriced_calls} calls of unknown price)"
+
+
+def balance_text(balance: Balance) -> str:
+    """What is spent, of what, and what that leaves; what is of unknown cost at its worst case."""
+    told = f"${balance.spent_usd:.4f}"
+    if balance.cap_usd is not None:
+        told += f" of its cap of ${balance.cap_usd:.4f}, ${balance.left_usd:.4f} left"
+    if balance.open_usd:
+        told += f"; calls not settled yet may cost ${balance.open_usd:.4f}"
+    if balance.unpriced_calls:
+        told += f"; not in it: {balance.unpriced_calls} calls of unknown price"
+    return told
 
 
 def funnel_markdown(funnel: Funnel, failures: Sequence[Failure] = ()) -> str:
@@ -173,8 +210,21 @@ def _stages(funnel: Funnel) -> Iterable[tuple[object, ...]]:
     yield "**claimed by this run**", funnel.claimed, ""
     for reason, count in sorted(funnel.rejected.items()):
         yield "rejected by price", count, reason.replace("_", " ")
+    if funnel.standing:
+        yield (
+            "analysis stands",
+            funnel.standing,
+            "not renewed: the price rejects it now, or parked",
+        )
     yield "price unknown", funnel.unknown_price, "kept or rejected by the policy, and recorded"
     yield "from cache", funnel.from_cache, "answered before, not paid again"
+    yield (
+        "at a batch",
+        funnel.at_batch,
+        "asked about and not answered yet; a later run takes it in",
+    )
+    yield "no answer", funnel.unanswered, "left out by a batch; run again, or by calls"
+    yield "same text", funnel.same_text, "the text of a filing that was paid for, not paid again"
     yield "**enriched**", funnel.enriched, f"answered by {funnel.analyst} in this run"
     yield "failed", funnel.failed, "kept with the error; the next rss run tries again"
     yield "parked", funnel.parked, "attempts used up; a person should look"
@@ -193,12 +243,14 @@ def _model(funnel: Funnel) -> Iterable[tuple[object, ...]]:
     yield "calls not made", funnel.calls_not_made
     yield "tokens", tokens
     yield "spent", spent(funnel)
+    for balance in funnel.balances:
+        yield _SPENT_AGAINST[balance.cap], balance_text(balance)
     yield "not paid again", f"${funnel.saved_usd:.4f} for filings known or cached"
 
 
 def _failures(failures: Sequence[Failure]) -> str:
     rows = [
-        (failure.filing.accession, failure.filing.form, failure.error, said(failure.message))
+        (failure.filing.accession, said(failure.filing.form), failure.error, said(failure.message))
         for failure in failures
     ]
     return "## Failed\n\n" + listing(("accession", "form", "error", "message"), rows)
@@ -211,9 +263,9 @@ def _row(
     analysis = answer.reply.analysis
     return {
         "filing": _link(filing, edgar_url),
-        "ticker": decision.ticker if decision else None,
+        "ticker": said(decision.ticker) if decision and decision.ticker else None,
         "price_usd": decision.price_usd if decision else None,
-        "form": filing.form,
+        "form": said(filing.form),
         "amends": _link(succession.amends if succession else None, edgar_url),
         "superseded_by": _link(succession.superseded_by if succession else None, edgar_url),
         "filer": said(_names(filing)),
@@ -225,6 +277,7 @@ def _row(
         "model": answer.reply.model,
         "cost_usd": answer.reply.cost_usd,
         "from_cache": outcome.from_cache,
+        "same_text_as": answer.same_text_as,
     }
 
 

@@ -26,6 +26,8 @@ from sandbox.model import StandInModel
 from sandbox.sec import StandInSec
 from tasks.report import Funnel
 
+TOO_LITTLE_USD = 0.002472  # covers a call about nothing, and none about a filing
+
 
 @dataclass(frozen=True)
 class Installation:

@@ -13,7 +13,7 @@ import pytest
 
 from blocks.analyst import Analyst
 from blocks.errors import AnalystError
-from blocks.models import Excerpt, Filing, FoundBy, Party, Reply
+from blocks.models import Excerpt, Filing, FoundBy, Party, Question, Reply
 
 ACCESSION = "0001213900-25-032135"
 KEY = "sk-very-secret"
@@ -153,7 +153,7 @@ def failing(
 
 
 def ask(analyst: Analyst) -> Reply:
-    return analyst.analyse(FILING, EXCERPT, period=None)
+    return analyst.analyse(Question(filing=FILING, excerpt=EXCERPT))
 
 
 def failure(analyst: Analyst, kind: type[AnalystError]) -> AnalystError:

@@ -11,15 +11,19 @@ from model_endpoint import (
     GOOD,
     KEY,
     PRICE_USD,
+    USAGE,
+    Answering,
     Endpoint,
     Make,
     ask,
     completion,
+    failing,
+    failure,
 )
 from pydantic import SecretStr, ValidationError
 
 from blocks.analyst import Analyst
-from blocks.sources import code_of
+from blocks.errors import AnalystError, AnalystUnavailable, AnswerInvalid, AnswerRefused
 
 pytest_plugins = ("model_fixtures",)
 
@@ -87,6 +91,7 @@ def test_a_model_without_a_price_has_an_unknown_cost(endpoint: Endpoint, make: M
     analyst = make(model="house-model")
     assert ask(analyst).cost_usd is None
     assert analyst.worst_case_cost_usd(EXCERPT) is None
+    assert analyst.usual_cost_usd(EXCERPT) is None
 
 
 def test_one_block_serves_many_threads_at_once(endpoint: Endpoint, make: Make) -> None:
@@ -104,6 +109,7 @@ def test_with_neither_key_nor_address_the_rules_answer_and_say_so() -> None:
         assert analyst.name == reply.model == "rules"
         assert reply.model_calls == 0
         assert reply.cost_usd == analyst.worst_case_cost_usd(EXCERPT) == 0.0
+        assert analyst.usual_cost_usd(EXCERPT) == 0.0
         assert reply.analysis.catalysts[0].kind == "default"
 
 
@@ -117,6 +123,21 @@ def test_no_answer_costs_more_than_the_worst_case_says(make: Make) -> None:
 def test_the_worst_case_is_one_try_since_only_unbilled_tries_are_repeated(make: Make) -> None:
     once = make(max_retries=0).worst_case_cost_usd(EXCERPT)
     assert make(max_retries=5).worst_case_cost_usd(EXCERPT) == once
+
+
+def test_what_is_usual_costs_less_than_the_worst_case_and_grows_with_the_excerpt(
+    make: Make,
+) -> None:
+    for limit in (256, 4_000):
+        analyst, costs = make(max_output_tokens=limit), list[float]()
+        for tokens in (200, 4_000, 50_000):
+            excerpt = EXCERPT.model_copy(update={"tokens": tokens})
+            usual, most = analyst.usual_cost_usd(excerpt), analyst.worst_case_cost_usd(excerpt)
+            assert usual is not None
+            assert most is not None
+            assert 0 < usual < most
+            costs.append(usual)
+        assert costs == sorted(costs)
 
 
 def test_the_default_model_has_a_known_price_and_costs_under_half_a_cent() -> None:
@@ -133,46 +154,6 @@ def test_an_analyst_tells_beforehand_whether_its_price_is_known(make: Make) -> N
     assert Analyst().knows_its_price
     assert not make(model="house-model").knows_its_price
     assert not make(price_provider=None).knows_its_price
-
-
-def test_the_fingerprint_follows_what_shapes_an_answer_and_nothing_else(make: Make) -> None:
-    first = make().fingerprint(6_000)
-    assert len(first) == 16
-    assert int(first, 16) >= 0
-    for same in (
-        {"api_key": SecretStr("sk-2")},
-        {"timeout_s": 5},
-        {"max_retries": 3},
-        {"max_output_tokens": 9_000},
-        {"price_provider": None},
-        {"base_url": "http://127.0.0.1:1/v1"},
-    ):
-        assert make(**same).fingerprint(6_000) == first
-    others = {
-        make().fingerprint(6_001),
-        make(model="gpt-6-sol").fingerprint(6_000),
-        make(base_url="http://127.0.0.2:1/v1").fingerprint(6_000),
-        Analyst().fingerprint(6_000),
-        Analyst().fingerprint(6_001),
-    }
-    assert len(others | {first}) == 6
-
-
-def test_the_fingerprint_holds_the_code_that_reads_a_submission_and_what_is_asked(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hashed: list[str] = []
-    monkeypatch.setattr("blocks.analyst.digest_of", hashed.extend)
-    before = make().fingerprint(6_000)
-    assert {"edgar_submission.py", "edgar_header.py", "excerpt.py", "prompt.py"} <= set(hashed)
-    monkeypatch.setattr("blocks.analyst._EFFORT", "medium")
-    assert make().fingerprint(6_000) != before
-
-
-def test_comments_docstrings_and_layout_of_the_code_change_no_fingerprint() -> None:
-    plain = "def f(x):\n    return x\n"
-    dressed = '"""A module."""\n\ndef f(x):  # why\n    """Give it."""\n\n    return (x)\n'
-    assert code_of(plain) == code_of(dressed) != code_of("def f(x):\n    return -x\n")
 
 
 @pytest.mark.parametrize(
@@ -202,3 +183,28 @@ def test_the_key_is_shown_nowhere(make: Make) -> None:
 
 def test_every_field_explains_itself() -> None:
     assert all(field.description for field in Analyst.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (failing(400, message="x" * 285 + " Bearer " + KEY), AnswerRefused),
+        (failing(500, message="y" * 980 + KEY), AnalystUnavailable),
+        (Answering(body=b'{"echo": "' + b"z" * 55 + KEY.encode() + b'"}'), AnswerInvalid),
+        (completion(refusal="w" * 290 + KEY), AnswerRefused),
+    ],
+)
+def test_no_part_of_the_key_is_shown_where_a_servers_words_are_cut(
+    answer: Answering, kind: type[AnalystError], make: Make, endpoint: Endpoint
+) -> None:
+    endpoint.script = [answer]
+    assert KEY[:5] not in str(failure(make(), kind))
+
+
+@pytest.mark.parametrize("tokens", [10**18, 10**400, -1])
+def test_usage_that_makes_no_sense_costs_no_answer(
+    tokens: int, make: Make, endpoint: Endpoint
+) -> None:
+    usage = USAGE | {"prompt_tokens": tokens}
+    endpoint.script = [completion(json.dumps(ANSWER), usage=usage)]
+    assert ask(make()).cost_usd is None

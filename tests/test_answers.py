@@ -2,12 +2,15 @@
 
 import json
 import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prefect.serializers import JSONSerializer
 
+from blocks import answer_turns
 from blocks.answers import AnswerFolder
 from blocks.errors import AnswerCacheUnusable
 
@@ -60,6 +63,58 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_litter(
 def test_a_key_cannot_leave_the_folder(folder: AnswerFolder) -> None:
     with pytest.raises(ValueError, match="outside"):
         folder.write_path("../../escaped", b"x")
+
+
+def test_what_was_set_aside_already_is_no_error(folder: AnswerFolder) -> None:
+    """Two threads may find the same file unreadable."""
+    folder.write_path("a", b"garbage")
+    folder.set_aside("a")
+    folder.set_aside("a")
+    assert folder.noted("a.unreadable") == "garbage"
+
+
+def test_a_note_comes_back_and_where_there_is_none_there_is_nothing(folder: AnswerFolder) -> None:
+    folder.note("a/b", "note")
+    assert (folder.noted("a/b"), folder.noted("a/c"), folder.noted("a")) == ("note", None, None)
+
+
+def test_only_one_at_a_time_has_a_turn_and_it_leaves_no_file(
+    folder: AnswerFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no pause between two looks, so that some lock a file that has just been deleted."""
+    monkeypatch.setattr(answer_turns, "_LOOK_AGAIN_S", 0.0)
+    working, overlaps = threading.Lock(), []
+
+    def work(_: int) -> None:
+        with folder.turns(["a"], patience_s=60):
+            alone = working.acquire(blocking=False)
+            time.sleep(0.001)
+            overlaps.append(not alone)
+            if alone:
+                working.release()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(200)))
+    assert overlaps == [False] * 200
+    assert list((tmp_path / "answers").iterdir()) == []
+
+
+def test_turns_are_taken_in_one_order_so_that_nobody_waits_in_a_circle(
+    folder: AnswerFolder, tmp_path: Path
+) -> None:
+    """Who waits for the first of them holds none of the others."""
+
+    def take_both() -> None:
+        with folder.turns(["b", "a"], patience_s=60):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        with folder.turns(["a"], patience_s=0):
+            waiting = pool.submit(take_both)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            assert [path.name for path in (tmp_path / "answers").iterdir()] == ["a.turn"]
+        waiting.result(timeout=10)
 
 
 def test_the_probe_leaves_nothing_behind(folder: AnswerFolder, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installation import Installation, installed, retry
+from installation import TOO_LITTLE_USD, Installation, installed, retry
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -149,7 +149,7 @@ def test_an_open_day_fails_the_run_although_a_budget_stopped_it_later(
     house.store.claim([victim], owner="another run", lease_s=3600, refresh=True)
     forget_the_outcome(house, victim.accession)
     with pytest.raises(RunNeedsAttention, match=victim.accession):
-        house.run(source="batch", start_date=FIRST, end_date=LAST, budget_usd=1e-9)
+        house.run(source="batch", start_date=FIRST, end_date=LAST, budget_usd=TOO_LITTLE_USD)
     assert certified(house)[DAYS[1]] is False
 
 
@@ -214,7 +214,7 @@ def test_a_block_met_for_a_table_ends_the_day_alike(house: Installation) -> None
 def test_a_budget_that_ends_leaves_the_day_open_and_says_so_without_failing_the_run(
     house: Installation,
 ) -> None:
-    state = run_of(house, start_date=FIRST, end_date=LAST, budget_usd=1e-9)
+    state = run_of(house, start_date=FIRST, end_date=LAST, budget_usd=TOO_LITTLE_USD)
     assert (state.name, state.is_completed()) == ("BudgetReached", True)
     assert f"start_date={FIRST} and end_date={LAST}" in str(state.message)
     assert certified(house) == {FIRST: False}
@@ -287,7 +287,7 @@ def test_a_backfill_leaves_what_the_live_path_knows_as_it_is(house: Installation
 def test_what_a_backfill_left_by_its_budget_is_the_live_paths_once_the_feed_shows_it(
     house: Installation,
 ) -> None:
-    house.run(source="batch", start_date=LAST, budget_usd=1e-9)
+    house.run(source="batch", start_date=LAST, budget_usd=TOO_LITTLE_USD)
     live = house.run(source="rss")
     expected = {one.accession for one in listed(LAST)}
     assert expected <= set(house.store.outcomes()["accession"])

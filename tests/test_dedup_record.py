@@ -103,6 +103,7 @@ class TestWithTheStoreSwitchedOff:
             owner="run",
             lease_s=60,
             refresh=refresh,
+            outdated_by="f2",
             backlog=True,
             mark=None,
         )

@@ -19,7 +19,6 @@ from prefect.types._datetime import DateTime
 from pydantic import SecretStr
 from store_filings import accession, answer, filing, filings
 
-from blocks import analyst as analyst_module
 from blocks.analyst import Analyst
 from blocks.answers import AnswerFolder
 from blocks.budget import Budget
@@ -45,12 +44,14 @@ from sandbox.market_day import generated_day
 from sandbox.model import StandInModel
 from sandbox.sec import StandInSec
 from tasks.answer_cache import ByFilingAndFingerprint, answer_key, answers_on_file
-from tasks.bench import STREAK, Bench, Brake, Tally, enrich_one
+from tasks.ask import enrich_one
+from tasks.bench import STREAK, Bench, Brake, Tally
 from tasks.enrich import enrich_filing, failure_of, may_pass
 from tasks.fetched import Fetched
 
 FINGERPRINT: Final = "0123456789abcdef"
 DAY = generated_day(7, 14, noise=0.2)
+UNKNOWN = Decision(verdict=Verdict.UNKNOWN_PRICE_KEPT)
 
 
 def bench_of(
@@ -105,7 +106,7 @@ class TestKey:
 
     def test_another_prompt_is_another_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = key_of(bench_of(asking()), filing(1))
-        monkeypatch.setattr(analyst_module, "SYSTEM_PROMPT", "Answer in verse.")
+        monkeypatch.setattr("blocks.model_request.SYSTEM_PROMPT", "Answer in verse.")
         assert key_of(bench_of(asking()), filing(1)) != before
 
     def test_the_rules_and_a_model_never_share_a_key(self) -> None:
@@ -407,7 +408,7 @@ class TestOneFiling:
     def test_an_answer_says_who_asked_what_and_is_booked_once(
         self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench
     ) -> None:
-        found = enrich_one(offered(), bench)
+        found = enrich_one(offered(), UNKNOWN, bench)
         assert (found.accession, found.paid_by_run) == (offered().accession, "this run")
         assert found.fingerprint == bench.fingerprint
         assert found.accepted_at == DAY.filings[1].accepted_at.replace(microsecond=0)
@@ -422,7 +423,7 @@ class TestOneFiling:
             update={"accession": served.accession, "form": "8-K", "parties": served.parties}
         )
         header = bench.edgar.submission(reported)
-        found = enrich_one(reported, bench)
+        found = enrich_one(reported, UNKNOWN, bench)
         assert found.period == header.period is not None
         assert found.filer_ciks == header.filer_ciks == (served.company.cik,)
         assert found.item_titles == header.items
@@ -433,22 +434,30 @@ class TestOneFiling:
     ) -> None:
         bench.gone.add(offered().accession)
         with pytest.raises(ClaimLost, match=offered().accession):
-            enrich_one(offered(), bench)
+            enrich_one(offered(), UNKNOWN, bench)
         assert len(stand_ins[1].ledger) == 0
         assert (bench.tally.calls, bench.tally.spent_usd) == (0, 0.0)
+
+    def test_a_door_that_was_closed_meanwhile_is_not_knocked_at(
+        self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench
+    ) -> None:
+        bench.brake.pull(AnalystRejected("no credit", subject="api_key"))
+        with pytest.raises(AnalystRejected, match="no credit"):
+            enrich_one(offered(), UNKNOWN, bench)
+        assert len(stand_ins[1].ledger) == 0
 
     def test_nonsense_that_was_billed_is_booked(
         self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench
     ) -> None:
         stand_ins[1].faults.add(model_faults.nonsense())
         with pytest.raises(AnswerInvalid):
-            enrich_one(offered(), bench)
+            enrich_one(offered(), UNKNOWN, bench)
         assert bench.tally.calls == 1
 
     def test_a_submission_that_is_not_there_costs_nothing(
         self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench
     ) -> None:
         with pytest.raises(EdgarNotFound):
-            enrich_one(filing(1), bench)
+            enrich_one(filing(1), UNKNOWN, bench)
         assert (bench.tally.calls, bench.tally.spent_usd) == (0, 0.0)
         assert len(stand_ins[1].ledger) == 0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from installation import Installation, installed
+from installation import TOO_LITTLE_USD, Installation, installed
 
 from blocks.answers import AnswerFolder
 from blocks.errors import (
@@ -115,7 +115,7 @@ def test_what_failed_is_tried_again_by_the_next_run_and_nothing_else_is(
 
 def house_victim(house: Installation) -> str:
     """An accession that the price filter lets through."""
-    broke = house.run(source="batch", start_date=DAY, budget_usd=1e-9)
+    broke = house.run(source="batch", start_date=DAY, budget_usd=TOO_LITTLE_USD)
     assert broke.enriched == 0
     assert broke.untouched > 0
     fetched = [one for one in SMALL.filings if one.accession not in set(outcomes(house))]
@@ -228,7 +228,7 @@ def test_an_answer_of_another_shape_is_set_aside_and_bought_again(house: Install
 def test_filings_left_by_killed_runs_are_worked_on_alone_rather_than_parked(
     house: Installation,
 ) -> None:
-    first = house.run(source="batch", start_date=DAY, budget_usd=1e-9)
+    first = house.run(source="batch", start_date=DAY, budget_usd=TOO_LITTLE_USD)
     left = [one.filing for one in _open(house)]
     assert len(left) == first.untouched > 0
     for kill in range(house.store.max_attempts):
@@ -241,7 +241,7 @@ def test_filings_left_by_killed_runs_are_worked_on_alone_rather_than_parked(
 def test_a_filing_that_ends_every_run_is_parked_and_that_needs_attention(
     house: Installation,
 ) -> None:
-    house.run(source="batch", start_date=DAY, budget_usd=1e-9)
+    house.run(source="batch", start_date=DAY, budget_usd=TOO_LITTLE_USD)
     victim, *_ = [one.filing for one in _open(house)]
     for kill in range(2 * house.store.max_attempts):
         house.store.claim([victim], owner=f"killed-{kill}", lease_s=0)
@@ -282,7 +282,7 @@ def test_what_a_batch_run_failed_on_is_taken_up_by_the_next_poll(house: Installa
 
 def test_a_run_whose_lease_has_run_out_asks_no_more(house: Installation) -> None:
     """Its machine slept, say: another run has the filings by the time it wakes."""
-    house.run(source="batch", start_date=DAY, budget_usd=1e-9)
+    house.run(source="batch", start_date=DAY, budget_usd=TOO_LITTLE_USD)
     filings = [one.filing for one in _open(house)]
     store = house.store
     claim = store.claim(filings, owner="slept", lease_s=0)
@@ -309,7 +309,7 @@ def test_five_failures_in_a_row_stop_the_run_and_cost_no_attempt(house: Installa
 
 def test_refresh_pays_again_for_what_has_an_outcome(house: Installation) -> None:
     first = house.run(source="batch", start_date=DAY)
-    again = house.run(source="batch", start_date=DAY, refresh=True)
+    again = house.run(source="batch", start_date=DAY, refresh="all")
     assert again.enriched == first.enriched
     assert set(house.model.paid_calls.values()) == {2}
 
@@ -404,7 +404,7 @@ class TestSwitches:
         monkeypatch.setenv("PRICE_CEILING", "0.0001")
         house.run(source="rss", unknown_price="reject")
         assert house.model.ledger.entries == ()
-        funnel = house.run(source="batch", start_date=DAY, price_ceiling_usd=0, refresh=True)
+        funnel = house.run(source="batch", start_date=DAY, price_ceiling_usd=0, refresh="all")
         assert funnel.enriched > 0
 
     def test_the_calls_at_once_come_from_the_environment(
@@ -480,7 +480,7 @@ class TestBadInput:
             model_faults.length,
             model_faults.nonsense,
             model_faults.broken_json,
-            model_faults.html_answer,
+            model_faults.other_shape,
         ],
     )
     def test_an_answer_that_is_none_is_never_kept_and_asked_for_again(

@@ -8,6 +8,7 @@ import pytest
 from store_filings import accession, answer, enriched, filing, rejected
 
 from blocks.models import Failure, Party, Usage
+from blocks.spending import Balance, Cap
 from blocks.store_values import Succession
 from tasks.report import Funnel, analyses_table, funnel_markdown
 
@@ -26,6 +27,10 @@ EVERY_FIELD: Final[Mapping[str, Any]] = {
     "rejected": {"above_ceiling": 10_067, "unknown_price_rejected": 10_069},
     "unknown_price": 10_079,
     "from_cache": 10_091,
+    "same_text": 10_092,
+    "at_batch": 10_094,
+    "standing": 10_096,
+    "unanswered": 10_095,
     "enriched": 10_093,
     "failed": 10_099,
     "parked": 10_103,
@@ -40,6 +45,10 @@ EVERY_FIELD: Final[Mapping[str, Any]] = {
     "stopped_by": "the quota is used up",
     "next_step": "buy more of it",
     "closed_door": True,
+    "balances": (
+        Balance(cap=Cap.RUN, cap_usd=None, spent_usd=10_193.25, open_usd=0, unpriced_calls=0),
+        Balance(cap=Cap.DAY, cap_usd=None, spent_usd=10_211.25, open_usd=0, unpriced_calls=0),
+    ),
     "switches": {"PRICE_CEILING": "$10,191"},
     "days": ("2025-12-11 is complete",),
     "open_days": ("2025-12-12 has two filings left",),
@@ -60,6 +69,17 @@ def funnel(**changes: object) -> Funnel:
     return Funnel.model_validate(nothing | {"source": "rss", "analyst": "rules"} | quiet | changes)
 
 
+def test_a_cap_is_reported_with_what_is_spent_what_may_be_and_what_is_left() -> None:
+    capped = Balance(cap=Cap.DAY, cap_usd=5.0, spent_usd=1.25, open_usd=0.5, unpriced_calls=3)
+    assert rows_of(funnel_markdown(funnel(balances=(capped,))))[-2] == [
+        "spent today (Eastern) by all runs",
+        (
+            "$1.2500 of its cap of $5.0000, $3.2500 left; calls not settled yet may cost"
+            " $0.5000; not in it: 3 calls of unknown price"
+        ),
+    ]
+
+
 def failure(number: int, message: str = "no answer") -> Failure:
     return Failure(filing=filing(number), error="AnswerInvalid", message=message)
 
@@ -70,8 +90,12 @@ def parts_of(value: object) -> list[str]:
         return [f"{count:,}" for count in value.model_dump().values()]
     if isinstance(value, Mapping):
         return [f"| {count} | {reason.replace('_', ' ')} |" for reason, count in value.items()]
+    if isinstance(value, Balance):
+        return [f"${value.spent_usd:.4f}"]
     if isinstance(value, tuple):
-        return list(value)
+        return [
+            part for one in value for part in ([one] if isinstance(one, str) else parts_of(one))
+        ]
     return [f"{value:.4f}" if isinstance(value, float) else str(value)]
 
 
@@ -257,6 +281,13 @@ def test_a_run_needs_attention_where_a_person_could_mend_something(
     assert funnel(**changes).needs_attention is expected
 
 
+def test_the_run_in_one_line_says_what_a_refresh_left_as_it_was() -> None:
+    assert "3 keep their analysis, " in funnel(standing=3).summary
+    assert "keep" not in funnel().summary
+    assert funnel(standing=3, known=2).calls_not_made == 5
+
+
 def test_calls_not_made_are_the_filings_that_were_dealt_with_without_one() -> None:
     one = funnel(known=5, held=2, rejected={"above_ceiling": 3, "below_floor": 1}, from_cache=4)
     assert one.calls_not_made == 15
+    assert one.model_copy(update={"same_text": 6}).calls_not_made == 21

@@ -86,12 +86,14 @@ def test_one_document_of_each_kind_is_made_and_can_be_worked_with(
 def test_a_variable_amends_its_field_and_keeps_what_a_person_changed(
     profile: str, environment: dict[str, str]
 ) -> None:
-    put_blocks(environment | {"OPENAI_API_KEY": "first-key", "SEC_LLM_MODEL": "small-model"})
+    chosen = {"SEC_LLM_MODEL": "small-model", "SEC_LLM_DAILY_CAP_USD": "2.50"}
+    put_blocks(environment | {"OPENAI_API_KEY": "first-key"} | chosen)
     loaded(Analyst, profile).model_copy(update={"timeout_s": 7.5}).save(profile, overwrite=True)
     put_blocks(environment | {"OPENAI_API_KEY": "second-key"})
     analyst = loaded(Analyst, profile)
     assert analyst.api_key == SecretStr("second-key")
     assert (analyst.model, analyst.timeout_s) == ("small-model", 7.5)
+    assert analyst.daily_cap_usd == 2.5
 
 
 def test_a_variable_taken_away_leaves_its_field_as_it_is(
@@ -182,6 +184,8 @@ def test_without_a_user_agent_nothing_can_be_set_up_and_the_message_says_what_to
         ("SEC_PRICES", "ftp://prices.example.com/all.csv", "price"),
         ("OPENAI_BASE_URL", "not an address", "base_url"),
         ("SEC_LLM_PRICES_OF", "nobody", "price_provider"),
+        ("SEC_LLM_DAILY_CAP_USD", "0", "greater than 0"),
+        ("SEC_LLM_DAILY_CAP_USD", "five dollars", "daily_cap_usd"),
         ("SEC_STORE_URL", "store.duckdb", "SEC_STORE_URL"),
         ("SEC_STORE_URL", "mysql://user:hidden-word@host/db", "mysql"),
         ("SEC_STORE_URL", "duckdb:///:memory:", "DuckDB file"),

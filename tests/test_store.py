@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from store_backends import Backend, take
 from store_filings import (
@@ -82,12 +82,30 @@ def test_dedup_twice_equals_dedup_once(backend: Backend, numbers: list[int]) -> 
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["lookup", "claim", "refresh", "record", "fail", "release"]),
+        st.sampled_from(
+            ["lookup", "claim", "refresh", "run out", "record", "reject", "fail", "release"]
+        ),
         st.sampled_from(["a", "b"]),
         st.sets(st.integers(0, 5), min_size=1),
     ),
     max_size=12,
 )
+
+
+def do(store: SeenStore, act: str, owner: str, numbers: list[int]) -> None:
+    """One step of a property's story."""
+    if act == "record":
+        store.record([enriched(number) for number in numbers], [], owner=owner)
+    elif act == "reject":
+        store.record([rejected(number) for number in numbers], [], owner=owner)
+    elif act == "fail":
+        store.record([], [failure(number) for number in numbers], owner=owner)
+    elif act == "release":
+        store.release([accession(number) for number in numbers], owner=owner)
+    elif act == "run out":
+        take(store, *numbers, owner=owner, lease_s=0)
+    elif act != "lookup":
+        take(store, *numbers, owner=owner, refresh=act == "refresh")
 
 
 @given(steps)
@@ -101,17 +119,37 @@ def test_memory_and_store_together_answer_as_the_store_alone(
     everything = [accession(base + number) for number in range(6)]
     for act, owner, chosen in steps:
         numbers = sorted(base + number for number in chosen)
-        if act == "record":
-            remembering.record([rejected(number) for number in numbers], [], owner=owner)
-        elif act == "fail":
-            remembering.record([], [failure(number) for number in numbers], owner=owner)
-        elif act == "release":
-            remembering.release([accession(number) for number in numbers], owner=owner)
-        elif act != "lookup":
-            take(remembering, *numbers, owner=owner, refresh=act == "refresh")
+        do(remembering, act, owner, numbers)
         asked = [accession(number) for number in numbers]
         assert remembering.lookup(asked) == plain.lookup(asked)
     assert remembering.lookup(everything) == plain.lookup(everything)
+
+
+@given(steps=steps, asked=st.sets(st.integers(0, 7)), refresh=st.booleans(), backlog=st.booleans())
+@example(
+    steps=[("claim", "a", {0, 1}), ("reject", "a", {0})], asked={0, 2}, refresh=True, backlog=True
+)
+@properties
+def test_a_preview_grants_what_the_claim_then_grants(
+    backend: Backend,
+    steps: list[tuple[str, str, set[int]]],
+    asked: set[int],
+    refresh: bool,  # noqa: FBT001 - hypothesis's own
+    backlog: bool,  # noqa: FBT001 - likewise
+) -> None:
+    base = next(fresh) * 100
+    store = backend.unremembering()
+    store.parked()  # makes the tables
+    for act, owner, chosen in steps:
+        do(store, act, owner, sorted(base + number for number in chosen))
+    found = filings(*(base + number for number in sorted(asked)))
+    terms: dict[str, Any] = {
+        "owner": "b", "refresh": refresh, "backlog": backlog, "outdated_by": "f2"
+    }  # fmt: skip
+    before = backend.rows("SELECT * FROM seen ORDER BY k")
+    previewed = store.preview(found, **terms)
+    assert backend.rows("SELECT * FROM seen ORDER BY k") == before
+    assert store.claim(found, lease_s=60, **terms) == previewed
 
 
 def test_a_retry_of_the_same_run_gets_its_claims_back_as_one_attempt(store: SeenStore) -> None:
@@ -242,13 +280,62 @@ def test_a_filing_stays_seen_while_it_is_refreshed_and_when_that_fails(store: Se
     take(store, 1, owner="a")
     store.record([enriched(1)], [], owner="a")
     take(store, 1, owner="b", refresh=True)
-    for refresh in (True, False):
-        claim = store.claim(filings(1), owner="c", lease_s=60, refresh=refresh)
-        assert (claim.granted, claim.done) == ((), names(1))
+    claim = store.claim(filings(1), owner="c", lease_s=60)
+    assert (claim.granted, claim.done) == ((), names(1))
     store.record([], [failure(1)], owner="b")
     assert store.lookup([accession(1)]) == Lookup(done=names(1))
     assert list(store.outcomes()["status"]) == ["enriched"]
     assert take(store, 1, owner="b", refresh=True) == [1], "the retry does what is left"
+
+
+@pytest.mark.parametrize("terms", [{"refresh": True}, {"outdated_by": "f2"}])
+def test_a_refresh_takes_no_analysis_away(backend: Backend, terms: dict[str, Any]) -> None:
+    store = backend.store(max_attempts=1)
+    take(store, 1, 2, 3, owner="a")
+    store.record([enriched(1), enriched(2), enriched(3)], [], owner="a")
+    before = store.outcomes()
+    claim = store.claim(filings(1, 2, 3, 4), owner="b", lease_s=60, **terms)
+    assert claim.analysed == names(1, 2, 3)
+    worn_out = Outcome(filing=filing(3), status=OutcomeStatus.PARKED, reason="kills its process")
+    recorded = store.record([rejected(1), worn_out, rejected(4)], [failure(2)], owner="b")
+    assert recorded == Recorded(stored=names(4), failed=names(2), standing=names(1, 3))
+    pd.testing.assert_frame_equal(store.outcomes([accession(n) for n in (1, 2, 3)]), before)
+    again = store.claim(filings(1, 2, 3), owner="c", lease_s=60, **terms)
+    assert [one.attempts for one in again.granted] == [1, 1, 1]
+    store.record([enriched(1, fingerprint="f2", minute=5)], [], owner="c")
+    assert len(store.answers([accession(1)])) == 2
+
+
+def test_an_analysis_that_does_not_count_any_more_is_replaced_by_a_rejection(
+    backend: Backend,
+) -> None:
+    store = backend.store()
+    take(store, 1, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    aged = store.with_switches(lru_enabled=False, lru_size=1, ttl=timedelta(microseconds=1))
+    assert take(aged, 1, owner="b") == [1]
+    assert aged.record([rejected(1)], [], owner="b").stored == names(1)
+    assert list(store.outcomes()["status"]) == ["rejected"]
+
+
+@pytest.mark.parametrize("terms", [{"refresh": True}, {"outdated_by": "f2"}])
+def test_what_another_run_refreshes_is_held_for_a_refresh(
+    store: SeenStore, terms: dict[str, Any]
+) -> None:
+    take(store, 1, 2, owner="a")
+    store.record([enriched(1), enriched(2, fingerprint="f2")], [], owner="a")
+    take(store, 1, owner="b", refresh=True)
+    claim = store.claim(filings(1), owner="c", lease_s=60, **terms)
+    assert (claim.granted, claim.done, claim.held) == ((), frozenset(), names(1))
+    assert store.claim(filings(1), owner="c", lease_s=60).done == names(1)
+
+
+def test_what_is_not_outdated_is_done_though_another_run_refreshes_it(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    store.record([enriched(1, fingerprint="f2")], [], owner="a")
+    take(store, 1, owner="b", refresh=True)
+    claim = store.claim(filings(1), owner="c", lease_s=60, outdated_by="f2")
+    assert (claim.done, claim.held) == (names(1), frozenset())
 
 
 def test_a_parked_filing_is_taken_up_again_by_another_runs_refresh(backend: Backend) -> None:
@@ -261,6 +348,36 @@ def test_a_parked_filing_is_taken_up_again_by_another_runs_refresh(backend: Back
     assert claimed.attempts == 1
     store.record([enriched(1)], [], owner="b")
     assert store.parked() == ()
+
+
+def test_only_answers_of_another_fingerprint_are_outdated(backend: Backend) -> None:
+    store = backend.store(max_attempts=1)
+    take(store, 1, 2, 3, 4, owner="a")
+    ended = [enriched(1), enriched(2, fingerprint="f2"), rejected(3)]
+    store.record(ended, [failure(4)], owner="a")
+    assert [one.accession for one in store.parked()] == [accession(4)]
+    claim = store.claim(filings(1, 2, 3, 4, 5), owner="b", lease_s=60, outdated_by="f2")
+    assert [granted.filing for granted in claim.granted] == filings(1, 5)
+    assert [granted.attempts for granted in claim.granted] == [1, 1]
+    assert claim.done == names(2, 3, 4)
+
+
+def test_the_latest_answer_tells_whether_a_filing_is_outdated(store: SeenStore) -> None:
+    for owner, fingerprint, minute in (("a", "f1", 0), ("b", "f2", 5)):
+        assert take(store, 1, owner=owner, outdated_by=fingerprint) == [1]
+        store.record([enriched(1, fingerprint=fingerprint, minute=minute)], [], owner=owner)
+        assert take(store, 1, owner="c", outdated_by=fingerprint) == []
+    assert take(store, 1, owner="c", outdated_by="f1") == [1], "back to the fingerprint before"
+    assert store.answers([accession(1)]) == (answer(1), answer(1, fingerprint="f2", minute=5))
+
+
+def test_an_outdated_filing_that_another_run_holds_is_left_to_it(store: SeenStore) -> None:
+    take(store, 1, owner="a")
+    store.record([enriched(1)], [], owner="a")
+    assert take(store, 1, owner="b", outdated_by="f2") == [1]
+    assert store.claim(filings(1), owner="c", lease_s=60, outdated_by="f2").granted == ()
+    store.release([accession(1)], owner="b")
+    assert take(store, 1, owner="c", outdated_by="f2") == [1]
 
 
 def test_a_released_refresh_leaves_the_outcome_as_it_was(store: SeenStore) -> None:
@@ -292,6 +409,37 @@ def test_an_answer_from_the_cache_is_kept_once(store: SeenStore) -> None:
         take(store, 1, owner=owner, refresh=True)
         store.record([enriched(1)], [], owner=owner)
     assert store.answers([accession(1)]) == (answer(1),)
+
+
+def test_what_answers_have_cost_is_told_by_form_and_fingerprint(store: SeenStore) -> None:
+    take(store, 1, 2, 3, 4, 5, owner="a")
+    costs = {1: 0.0002, 2: 0.0004, 3: 0.0, 4: None, 5: 0.0001}
+    ended = [costing(number, cost_usd) for number, cost_usd in costs.items()]
+    store.record([*ended[:4], in_form(ended[4], "10-K")], [], owner="a")
+    take(store, 1, 2, owner="b", refresh=True)
+    store.record([ended[0], costing(2, 0.001, fingerprint="f2")], [], owner="b")
+    assert [
+        tuple(one.model_dump().values()) for one in store.answer_costs("small-model", "f1")
+    ] == [
+        ("10-K", True, 1, 0.0001),
+        ("8-K", False, 1, 0.001),
+        ("8-K", True, 2, pytest.approx(0.0003)),
+    ]
+    assert not any(one.same_fingerprint for one in store.answer_costs("small-model", "f3"))
+    assert store.answer_costs("another-model", "f1") == ()
+
+
+def costing(number: int, cost_usd: float | None, fingerprint: str = "f1") -> Outcome:
+    outcome = enriched(number, fingerprint=fingerprint)
+    assert outcome.answer
+    reply = outcome.answer.reply.model_copy(update={"cost_usd": cost_usd})
+    return outcome.model_copy(
+        update={"answer": outcome.answer.model_copy(update={"reply": reply})}
+    )
+
+
+def in_form(outcome: Outcome, form: str) -> Outcome:
+    return outcome.model_copy(update={"filing": outcome.filing.model_copy(update={"form": form})})
 
 
 def feed_backlog(store: SeenStore, *numbers: int, owner: str) -> list[int]:

@@ -111,9 +111,15 @@ def test_an_outcome_stands_while_it_is_refreshed_and_when_that_fails(store: Seen
 
 
 def test_the_latest_outcome_counts_and_the_first_analysis_keeps_its_moment(
-    store: SeenStore, backend: Backend
+    backend: Backend,
 ) -> None:
-    for owner, outcome in (("a", enriched(1)), ("b", enriched(1, minute=9)), ("c", rejected(1))):
+    store = backend.unremembering()
+    ends = (("a", enriched(1)), ("b", enriched(1, minute=9)), ("c", rejected(1)))
+    for owner, outcome in ends:
+        if owner == "c":
+            store = store.with_switches(
+                lru_enabled=False, lru_size=1, ttl=timedelta(microseconds=1)
+            )
         take(store, 1, owner=owner, refresh=True)
         store.record([outcome], [], owner=owner)
         if owner == "a":
