@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks import cached_answers, cycle, excerpts, lookup, price_filter, same_text
 from benchmarks.house import prefect_server
-from benchmarks.tables import Table
+from benchmarks.tables import Table, show
 
 Benchmark = Callable[[Path], Iterable[Table]]
 ALONE: Final[dict[str, Benchmark]] = {
@@ -46,8 +46,7 @@ def _run(benchmarks: dict[str, Benchmark], folder: Path) -> None:
     for name, benchmark in benchmarks.items():
         room = folder / name
         room.mkdir()
-        for table in benchmark(room):
-            print(f"\n{table}", flush=True)
+        show(benchmark(room))
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,7 +1,6 @@
 """What is shown of the captured filings: tokens, dollars, and the headline facts that are left."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 from genai_prices import Usage, calc_price
 
 from benchmarks.captured import CAPTURES, NOT_HERE, Captured, captured_filings
-from benchmarks.tables import Row, Table
+from benchmarks.tables import Row, Table, show
 from blocks.excerpt import excerpt_of, token_count
 from blocks.quotes import stands_in
 
@@ -151,12 +150,5 @@ def missing(measured: Sequence[Measured]) -> Table:
     return Table(f"facts that the {default} leaves out", ("filing", "fact"), rows)
 
 
-def main() -> int:
-    """Print all tables."""
-    for table in tables(Path()):
-        print(f"\n{table}", flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    show(tables(Path()))

@@ -1,6 +1,5 @@
 """How often filings share their text: same excerpts, and twins in EDGAR's own feed."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.captured import CAPTURES, NOT_HERE, captured_filings
 from benchmarks.excerpts import DEFAULT_BUDGET
-from benchmarks.tables import Row, Table
+from benchmarks.tables import Row, Table, show
 from blocks.edgar_feed import merge, read_entries
 from blocks.edgar_submission import SubmissionReader
 from blocks.errors import FeedUnreadable
@@ -127,12 +126,5 @@ def _entries(feeds: Path) -> Iterator[Filing]:
             continue  # the feed of one company, in another form
 
 
-def main() -> int:
-    """Print all tables."""
-    for table in tables(Path()):
-        print(f"\n{table}", flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    show(tables(Path()))

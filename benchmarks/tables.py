@@ -1,6 +1,6 @@
 """Plain-text tables that fit an 80-column terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Row = tuple[str, ...]
@@ -30,6 +30,12 @@ class Table:
 
     def _closing(self) -> Row:
         return ("", *(f"  {note}" for note in self.notes)) if self.notes else ()
+
+
+def show(tables: Iterable[Table]) -> None:
+    """Print each as soon as it is there."""
+    for table in tables:
+        print(f"\n{table}", flush=True)
 
 
 def ratio(value: float, base: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from blocks.models import EASTERN, utc_now
+from blocks.models import eastern_day, utc_now
 from blocks.spending import PATIENCE_S, Account, Booking, Cap, Permission, Ruling, rule
 
 
@@ -36,7 +36,7 @@ class MemoryLedger:
             ruling = rule(booking.worst_nano or 0, accounts, caps_nano)
             if ruling.permission is Permission.GRANTED:
                 self._entries[booking.key] = _Entry(
-                    booking, _eastern_day(now), now + timedelta(seconds=booking.open_s)
+                    booking, eastern_day(now), now + timedelta(seconds=booking.open_s)
                 )
             return ruling
 
@@ -57,7 +57,7 @@ class MemoryLedger:
             return self._accounts(run, self._now())
 
     def _accounts(self, run: str, now: datetime) -> dict[Cap, Account]:
-        entries, today = self._entries.values(), _eastern_day(now)
+        entries, today = self._entries.values(), eastern_day(now)
         return {
             Cap.RUN: _sum((one for one in entries if one.booking.run == run), now),
             Cap.DAY: _sum((one for one in entries if one.day == today), now),
@@ -79,7 +79,3 @@ def _sum(entries: Iterable[_Entry], now: datetime) -> Account:
     return Account(
         spent_nano=spent, in_flight_nano=in_flight, held_nano=held, unpriced_calls=unpriced
     )
-
-
-def _eastern_day(moment: datetime) -> date:
-    return moment.astimezone(EASTERN).date()

@@ -38,6 +38,11 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def eastern_day(moment: datetime) -> date:
+    """The Eastern calendar day of an aware moment."""
+    return moment.astimezone(EASTERN).date()
+
+
 def accession_key(accession: str) -> int:
     """Pack an accession number into a signed 64-bit integer, year first.
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from blocks.models import EASTERN, Decision, Excerpt, Filing, Question, Submission
+from blocks.models import Decision, Excerpt, Filing, Question, Submission, eastern_day
 
 _PRICE_HOLDS_DAYS = 4  # Friday's close for a filing on the Tuesday after a long weekend
 
@@ -55,4 +55,4 @@ def price_holds(price_as_of: datetime | None, filed: date | datetime | None) -> 
 
 
 def _day(moment: date | datetime) -> date:
-    return moment.astimezone(EASTERN).date() if isinstance(moment, datetime) else moment
+    return eastern_day(moment) if isinstance(moment, datetime) else moment

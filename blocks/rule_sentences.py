@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from blocks.models import EASTERN, Filing, accession_key
+from blocks.models import Filing, accession_key, eastern_day
 
 _MOST_CHARS = 2_000  # what is longer is a table, whose words belong to different rows
 _OLD = timedelta(days=150)  # an event is told within days, a quarter's results within four months
@@ -54,7 +54,7 @@ def is_new(sentence: str, told_on: date) -> bool:
 def told_on(filing: Filing) -> date:
     """The Eastern day of a filing; where it is not known, the first of its number's year."""
     if filing.accepted_at:
-        return filing.accepted_at.astimezone(EASTERN).date()
+        return eastern_day(filing.accepted_at)
     years = accession_key(filing.accession) // 10**16
     return filing.filed_on or date(_FIRST_YEAR + years, 1, 1)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, LiteralString
 
-from blocks.models import EASTERN, utc_now
+from blocks.models import eastern_day, utc_now
 from blocks.spending import PATIENCE_S, Account, Booking, Cap, Permission, Ruling, rule
 from blocks.store_ledger import opened
 from blocks.store_windows import Transaction, Window
@@ -53,7 +53,7 @@ class SpendingLedger:
         with opened(self._window, writes=True) as transaction:
             if transaction.rows(KNOWN, booking.key):
                 return Ruling()
-            today = _today()
+            today = eastern_day(utc_now())
             accounts = _accounts(transaction, booking.run, today) if caps_nano else {}
             ruling = rule(booking.worst_nano or 0, accounts, caps_nano)
             if ruling.permission is Permission.GRANTED:
@@ -77,7 +77,7 @@ class SpendingLedger:
     def accounts(self, run: str) -> dict[Cap, Account]:
         """See :meth:`blocks.budget.Ledger.accounts`."""
         with opened(self._window, writes=False) as transaction:
-            return _accounts(transaction, run, _today())
+            return _accounts(transaction, run, eastern_day(utc_now()))
 
 
 def _accounts(transaction: Transaction, run: str, day: date) -> dict[Cap, Account]:
@@ -94,7 +94,3 @@ def _account(sums: Iterable[list[Any]]) -> Account:
         added[field] += nano
         added["unpriced_calls"] += unpriced if field == "spent_nano" else 0
     return Account(**added)
-
-
-def _today() -> date:
-    return utc_now().astimezone(EASTERN).date()

@@ -18,9 +18,9 @@ from blocks.plan import DaysPlan, ListPlan
 from flows.days import indexes_of
 from flows.listed import found_in_the_indexes
 from flows.run import Run
-from flows.stages import decide_by_price
+from flows.stages import claimed, decide_by_price
 from tasks.await_batches import ask_in_a_batch, look_at_batches, wait_for_batches
-from tasks.dedup import claim_unseen, triage
+from tasks.dedup import triage
 from tasks.fetched import Fetched
 from tasks.indexes import read_day
 from tasks.passing import as_is
@@ -65,16 +65,7 @@ def _units(
 
 def _to_ask_about(fetched: Fetched, run: Run) -> list[Filing]:
     """What of a unit has to be asked about; claimed, so that its leases are kept from now on."""
-    claim = claim_unseen(
-        as_is(fetched.filings),
-        as_is(run.rooms.store),
-        owner=run.id,
-        lease_s=run.lease_s,
-        refresh=run.enrichment.refresh == "all",
-        outdated_by=run.enrichment.outdated_by,
-        backlog=False,
-        mark=None,
-    )
+    claim = claimed(fetched.filings, run)
     run.progress.prepared |= {one.filing.accession for one in claim.granted}
     fresh = triage(claim.granted, run.rooms.max_attempts).fresh
     decisions = decide_by_price(fresh, run)

@@ -11,8 +11,8 @@ from prefect import State, flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from blocks.business_days import EASTERN
 from blocks.errors import SecFilingsError
+from blocks.models import EASTERN, eastern_day
 from blocks.plan import (
     AskBy,
     DaysPlan,
@@ -121,7 +121,7 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         RunNeedsAttention: the run is complete, and some of its filings failed, or a day is
             not complete; a retry of the run works on what is left.
     """
-    today = flow_run.get_scheduled_start_time().astimezone(EASTERN).date()  # also of a retry
+    today = eastern_day(flow_run.get_scheduled_start_time())  # also of a retry
     settings = Settings.from_environment()
     plan = plan_fetch(
         source=source,

@@ -108,29 +108,29 @@ class Rooms:
         return _load(SeenStore, self.profile).spending
 
     def _see_that_caps_can_be_kept(self, budget_usd: float | None) -> None:
+        cap_usd = self.analyst.daily_cap_usd
+        if budget_usd is not None and (why := self._why_not_kept(budget_usd)):
+            raise ParameterError(f"parameter budget_usd: {why}", subject="budget_usd")
+        if cap_usd is not None and (why := self._why_not_kept(cap_usd)):
+            raise ConfigurationError(
+                f"daily_cap_usd of the analyst block: {why}", subject="daily_cap_usd"
+            )
+
+    def _why_not_kept(self, cap_usd: float) -> str:
+        """Why a cap of so many dollars could not be kept; empty: it could."""
+        if not self.analyst.knows_its_price:
+            return (
+                f"the price of {self.analyst.name} at this address is not known, so it cannot be"
+                " kept; say whose prices hold in the analyst block (price_provider), or leave it"
+                " empty"
+            )
         least_usd = self.analyst.worst_case_cost_usd(Excerpt.longest(1)) or 0.0
-        too_small = (
+        if cap_usd >= least_usd:
+            return ""
+        return (
             f"it covers no call: the shortest may cost ${least_usd:.4f}; raise it, or lower the"
             " analyst block's max_output_tokens"
         )
-        if budget_usd is not None and budget_usd < least_usd:
-            raise ParameterError(f"parameter budget_usd: {too_small}", subject="budget_usd")
-        if self.analyst.daily_cap_usd is not None and self.analyst.daily_cap_usd < least_usd:
-            raise ConfigurationError(
-                f"daily_cap_usd of the analyst block: {too_small}", subject="daily_cap_usd"
-            )
-        if self.analyst.knows_its_price:
-            return
-        unknown = (
-            f"the price of {self.analyst.name} at this address is not known, so it cannot be kept;"
-            " say whose prices hold in the analyst block (price_provider), or leave it empty"
-        )
-        if budget_usd is not None:
-            raise ParameterError(f"parameter budget_usd: {unknown}", subject="budget_usd")
-        if self.analyst.daily_cap_usd is not None:
-            raise ConfigurationError(
-                f"daily_cap_usd of the analyst block: {unknown}", subject="daily_cap_usd"
-            )
 
     def cost_usd_of(self, accessions: frozenset[str]) -> float:
         """What the stored answers of these filings cost; unknown prices count as nothing."""

@@ -1,6 +1,9 @@
 """What every filing goes through, however it was found."""
 
+from collections.abc import Sequence
+
 from blocks.models import Decision, Filing
+from blocks.store_values import Claim, FeedMark
 from flows.run import Run
 from tasks.dedup import claim_unseen, triage
 from tasks.fetched import Fetched
@@ -18,16 +21,7 @@ def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> 
     """
     progress = run.progress
     unmet = met_now(fetched, run)
-    claim = claim_unseen(
-        as_is(unmet),
-        as_is(run.rooms.store),
-        owner=run.id,
-        lease_s=run.lease_s,
-        refresh=run.enrichment.refresh == "all",
-        outdated_by=run.enrichment.outdated_by,
-        backlog=backlog,
-        mark=fetched.mark,
-    )
+    claim = claimed(unmet, run, backlog=backlog, mark=fetched.mark)
     progress.take(claim)
     sorted_out = triage(claim.granted, run.rooms.max_attempts)
     to_decide = (*sorted_out.fresh, *sorted_out.suspects)
@@ -37,6 +31,22 @@ def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> 
         survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
     ):
         progress.record(*run.enrichment.enrich(chunk, decisions))
+
+
+def claimed(
+    filings: Sequence[Filing], run: Run, *, backlog: bool = False, mark: FeedMark | None = None
+) -> Claim:
+    """Lease these to the run, on its own terms."""
+    return claim_unseen(
+        as_is(filings),
+        as_is(run.rooms.store),
+        owner=run.id,
+        lease_s=run.lease_s,
+        refresh=run.enrichment.refresh == "all",
+        outdated_by=run.enrichment.outdated_by,
+        backlog=backlog,
+        mark=mark,
+    )
 
 
 def met_now(fetched: Fetched, run: Run) -> list[Filing]:

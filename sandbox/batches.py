@@ -22,7 +22,7 @@ from sandbox.batch_lines import (
 )
 from sandbox.batch_object import WAITING, Batch, order_in
 from sandbox.completions import error, json_response
-from sandbox.listing import page_of
+from sandbox.listing import member_of, page_of
 from sandbox.loopback import Request, Response
 from sandbox.uploads import Uploads
 
@@ -89,10 +89,10 @@ class Batches:
         with self._lock:
             if request.path == _BATCHES:
                 return self._of_all(request)
-            root, _, rest = request.path.partition(f"{_BATCHES}/")
-            if root or not rest:
+            member = member_of(_BATCHES, request.path)
+            if member is None:
                 return None
-            batch_id, _, what = rest.partition("/")
+            batch_id, what = member
             if batch_id not in self._kept:
                 told = f"No batch found with id '{batch_id}'."
                 return error(404, "invalid_request_error", told, None)

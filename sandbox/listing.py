@@ -9,6 +9,15 @@ from sandbox.loopback import Response
 Listed = Mapping[str, Any]
 
 
+def member_of(collection: str, path: str) -> tuple[str, str] | None:
+    """The id of an object of a collection in a path, and what of it is asked; None: neither."""
+    root, _, rest = path.partition(f"{collection}/")
+    if root or not rest:
+        return None
+    object_id, _, what = rest.partition("/")
+    return object_id, what
+
+
 def page_of(objects: Sequence[Listed], query: Mapping[str, str], *, most: int) -> Response:
     """One page of ``objects``, which come oldest first and go out newest first.
 

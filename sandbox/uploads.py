@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.completions import error, json_response
-from sandbox.listing import page_of
+from sandbox.listing import member_of, page_of
 from sandbox.loopback import Request, Response
 from sandbox.multipart import Part, parts_of
 
@@ -98,10 +98,10 @@ class Uploads:
         """Answer a request about files; None where it is about something else."""
         if request.path == _FILES:
             return self._of_all(request)
-        root, _, rest = request.path.partition(f"{_FILES}/")
-        if root or not rest:
+        member = member_of(_FILES, request.path)
+        if member is None:
             return None
-        file_id, _, what = rest.partition("/")
+        file_id, what = member
         upload = self.get(file_id)
         if upload is None:
             return error(404, "invalid_request_error", f"No such File object: {file_id}", None)

@@ -38,11 +38,6 @@ class _Note(Value):
     question: Question
 
 
-def note_of(fingerprint: str, accession: str) -> str:
-    """Where a question is noted, below the answer folder."""
-    return f"asked/{fingerprint}/{accession}"
-
-
 @dataclass
 class AtBatch:
     """What of this run is, or was, asked in batches. Used by one thread at a time.
@@ -62,15 +57,13 @@ class AtBatch:
     cut_by: SecFilingsError | None = None
     _under_way: Mapping[str, str] | None = None  # other runs' batches, by what they ask about
     _asks_about: dict[str, frozenset[str]] = field(default_factory=dict)  # by a batch's id
-    _first_of: dict[str, str] = field(
-        default_factory=dict
-    )  # whose text is asked about, by its key
+    # the filing whose text is asked about, by the text's keys; and those that wait for its answer
+    _first_of: dict[str, str] = field(default_factory=dict)
     _same: dict[str, Question] = field(default_factory=dict)
 
     def noted(self, accessions: Iterable[str]) -> set[str]:
         """Those that may be at a batch."""
-        fingerprint = self.bench.fingerprint
-        return {one for one in accessions if self.folder.has(note_of(fingerprint, one))}
+        return {one for one in accessions if self.folder.has(self._place(one))}
 
     def look(self, accessions: Iterable[str], question_of: QuestionOf) -> set[str]:
         """Find these at their batches; take in what is answered, and let go what is at none.
@@ -108,8 +101,7 @@ class AtBatch:
         """Ask these in new batches, but for what is at one already; those that are at one now.
 
         A text that stands in two of them is asked about once, and one that was paid for
-        not at all. Asked again after an
-        error, it goes on where that came.
+        not at all. Called again after an error, it goes on where that came.
 
         Raises:
             AnalystError: an endpoint that takes no batches, or not now.
@@ -134,9 +126,17 @@ class AtBatch:
             if paid is not None:
                 self._write(as_own(question, paid), f"Its text was paid for with {paid.accession}")
 
+    @property
+    def _asked(self) -> str:
+        """Where questions are noted, below the answer folder."""
+        return f"asked/{self.bench.fingerprint}"
+
+    def _place(self, accession: str) -> str:
+        return f"{self._asked}/{accession}"
+
     def _note(self, accession: str) -> _Note | None:
         """None where it cannot be read."""
-        text = self.folder.noted(note_of(self.bench.fingerprint, accession))
+        text = self.folder.noted(self._place(accession))
         try:
             return None if text is None else _Note.model_validate_json(text)
         except ValidationError:
@@ -151,7 +151,7 @@ class AtBatch:
 
     def _let_go(self, accessions: Iterable[str]) -> None:
         for accession in accessions:
-            self.folder.forget(note_of(self.bench.fingerprint, accession))
+            self.folder.forget(self._place(accession))
             self.held.discard(accession)
 
     def _asked_by_others(self, batches: ModelBatches) -> dict[str, str]:
@@ -220,17 +220,16 @@ class AtBatch:
 
     def _note_down(self, question: Question, batch_name: str) -> None:
         accession = question.filing.accession
-        place = note_of(self.bench.fingerprint, accession)
         note = _Note(batch=batch_name, question=question)
         try:
-            self.folder.note(place, note.model_dump_json())
+            self.folder.note(self._place(accession), note.model_dump_json())
         except OSError as error:
             raise self.folder.unusable(f"{error}. No batch was created") from error
         self.held.add(accession)
 
     def _turn(self) -> AbstractContextManager[None]:
         """The only thread and process that looks, or creates a batch, of this fingerprint."""
-        return self.folder.turns([f"asked/{self.bench.fingerprint}"], patience_s=PATIENCE_S)
+        return self.folder.turns([self._asked], patience_s=PATIENCE_S)
 
     def _take_in(
         self, batches: ModelBatches, batch: Batch, questions: Mapping[str, Question]

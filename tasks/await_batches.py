@@ -36,13 +36,14 @@ def wait_for_batches(filings: int, look: Callable[[], int]) -> None:
     """
     shown = cast("UUID", create_progress_artifact(0.0, key="batch-api", description="begun"))
     deadline, wait_s = time.monotonic() + PATIENCE_S, FIRST_WAIT_S
-    while (left := _left(look, filings)) and time.monotonic() < deadline:
+    while True:
+        left = _left(look, filings)
         told = f"{filings - left} of {filings} filings have come back from batches"
         update_progress_artifact(shown, progress=100 * (1 - left / filings), description=told)
+        if not left or time.monotonic() >= deadline:
+            return
         time.sleep(wait_s)
         wait_s = min(1.5 * wait_s, LONGEST_WAIT_S)
-    told = f"{filings - left} of {filings} filings have come back from batches"
-    update_progress_artifact(shown, progress=100 * (1 - left / filings), description=told)
 
 
 @task(

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from blocks.model_batch_results import BILLED_SHARE
 from blocks.models import Answer, Filing, Outcome, Value
 from blocks.plan import Refresh
 from blocks.store_values import AnswerCosts, Claim
-
-_HALF = 0.5  # what OpenAI's Batch API asks of the price
 
 
 class Rehearsal(Value):
@@ -225,4 +224,4 @@ def total_usd(parts: Iterable[float | None]) -> float | None:
 
 def half(usd: float | None) -> float | None:
     """The same question's price by the Batch API."""
-    return None if usd is None else usd * _HALF
+    return None if usd is None else usd * BILLED_SHARE

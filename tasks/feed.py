@@ -27,7 +27,7 @@ from blocks.business_days import (
 )
 from blocks.edgar_feed import MAX_START, FeedPage, merge
 from blocks.forms import wanted
-from blocks.models import Filing, UtcDatetime, Value, utc_now
+from blocks.models import Filing, UtcDatetime, Value, eastern_day, utc_now
 from blocks.plan import FeedPlan
 from blocks.store_values import FeedMark
 from tasks.markdown import first
@@ -132,7 +132,7 @@ def read_feed(
 
 def _last_sweep_due(now: datetime) -> datetime:
     """The latest moment at or before ``now`` from which on a sweep is due."""
-    today = now.astimezone(EASTERN).date()
+    today = eastern_day(now)
     if is_business_day(today):
         passed = [moment for hour in SWEEPS if (moment := eastern(today, hour)) <= now]
         if passed:
@@ -149,7 +149,7 @@ def _held_since(now: datetime, swept_at: datetime) -> datetime:
     swept = swept_at.astimezone(EASTERN)
     morning_is_over = is_business_day(swept.date()) and swept.time() >= SWEEPS[-1]
     evening = swept.date() if morning_is_over else business_day_before(swept.date())
-    last_evening = business_day_before(now.astimezone(EASTERN).date())
+    last_evening = business_day_before(eastern_day(now))
     return eastern(min(evening, last_evening), HELD_FROM)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from blocks.certificate import Lateness, Spread
-from blocks.models import EASTERN
+from blocks.models import eastern_day
 from blocks.store_values import Standing
 
 
@@ -47,7 +47,7 @@ def nearest_rank(ordered: Sequence[float], percent: int) -> float:
 
 def _accepted_before(day: date, standing: Standing) -> bool:
     accepted = standing.accepted_at
-    return accepted is not None and accepted.astimezone(EASTERN).date() < day
+    return accepted is not None and eastern_day(accepted) < day
 
 
 def _lateness_of(standings: Sequence[Standing]) -> Lateness:
