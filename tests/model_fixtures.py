@@ -1,23 +1,19 @@
 """Fixtures of the tests that ask a model endpoint."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from model_endpoint import KEY, Endpoint, Make
 from pydantic import SecretStr
+from serving import running
 
 from blocks.analyst import Analyst
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with running(Endpoint()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

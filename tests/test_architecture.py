@@ -52,13 +52,22 @@ def modules(room: str) -> list[Path]:
 
 def imports_of(path: Path) -> set[str]:
     """Modules of ours that a file imports, by full name."""
+    return {
+        name
+        for name in imported_by(path)
+        if name.split(".")[0] in {*PRODUCT, "tests", "benchmarks"}
+    }
+
+
+def imported_by(path: Path) -> set[str]:
+    """Every module that a file imports, by full name."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
         elif isinstance(node, ast.Import):
             found.update(name.name for name in node.names)
-    return {name for name in found if name.split(".")[0] in {*PRODUCT, "tests", "benchmarks"}}
+    return found
 
 
 def room_of_block(module: str) -> str:

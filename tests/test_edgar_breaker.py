@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from edgar_clients import WHO, client_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blocks.edgar import EdgarClient
 from blocks.edgar_breaker import LONGEST_S, Breaker, Trip, standing, told_eastern
 from blocks.edgar_http import EdgarSession, Transport
 from blocks.edgar_pace import RequestPace
@@ -27,7 +26,6 @@ from sandbox import sec_pages
 from sandbox.loopback import LoopbackServer, Request, Response
 
 ROOT = Path(__file__).resolve().parents[1]
-WHO = "Sample Company AdminContact@sample.com"
 NOON = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)  # noon in New York
 TEN_MINUTES = timedelta(minutes=10)
 WHY = "403 with a web page"
@@ -248,19 +246,6 @@ def block_page(retry_after_s: int | None = None) -> Response:
 def sec() -> Iterator[Sec]:
     with Sec() as server:
         yield server
-
-
-@contextlib.contextmanager
-def client_of(sec: Sec, tmp_path: Path, **changed: Any) -> Iterator[EdgarClient]:  # noqa: ANN401 - block fields
-    fields: dict[str, Any] = {
-        "user_agent": WHO,
-        "base_url": sec.url,
-        "limiter_path": tmp_path / "limit" / "requests.sqlite",
-        "max_attempts": 2,
-    }
-    client = EdgarClient(**(fields | changed))
-    with contextlib.closing(client):
-        yield client
 
 
 def test_a_blocked_client_holds_every_other_back_until_the_time_is_over(

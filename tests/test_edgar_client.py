@@ -6,19 +6,22 @@ import json
 import pickle
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import edgar_clients
 import pytest
+from edgar_clients import WHO
+from serving import running
 
 from blocks.edgar import EdgarClient
 from blocks.edgar_answers import HEAD_BYTES, AnswerKind, answer_kind, describe, retry_after_s
@@ -39,7 +42,6 @@ from sandbox.market_day import bundled_day
 from sandbox.sec import StandInSec
 
 ROOT = Path(__file__).resolve().parents[1]
-WHO = "Sample Company AdminContact@sample.com"
 FILING = Filing(
     accession="0001193125-25-000001",
     form="8-K",
@@ -134,31 +136,19 @@ class Handler(BaseHTTPRequestHandler):
         """Keep the test output quiet."""
 
 
+made = partial(edgar_clients.made, timeout_s=5, max_attempts=3)
+
+
 @pytest.fixture
 def sec() -> Iterator[Sec]:
-    with Sec() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with running(Sec()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def client(sec: Sec, tmp_path: Path) -> Iterator[EdgarClient]:
     with contextlib.closing(made(sec, tmp_path)) as made_client:
         yield made_client
-
-
-def made(sec: Sec, tmp_path: Path, **changed: Any) -> EdgarClient:  # noqa: ANN401 - block fields
-    fields: dict[str, Any] = {
-        "user_agent": WHO,
-        "base_url": sec.url,
-        "limiter_path": tmp_path / "limit" / "requests.sqlite",
-        "timeout_s": 5,
-        "max_attempts": 3,
-    }
-    return EdgarClient(**(fields | changed))
 
 
 SOON = {"Retry-After": "0"}

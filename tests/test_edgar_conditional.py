@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import edgar_clients
 import httpx
 import pytest
+from edgar_clients import kept_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +38,6 @@ from blocks.models import Filing, FoundBy, Party
 from sandbox import sec_pages
 from sandbox.loopback import LoopbackServer, Request, Response
 
-WHO = "Sample Company AdminContact@sample.com"
 TICKERS = "/files/company_tickers.json"
 DAY = date(2024, 1, 2)
 DAILY = "/Archives/edgar/daily-index/2024/QTR1/master.20240102.idx"
@@ -109,16 +109,7 @@ def sec() -> Iterator[Sec]:
         yield server
 
 
-@contextlib.contextmanager
-def client_of(sec: Sec, tmp_path: Path, **changed: Any) -> Iterator[EdgarClient]:  # noqa: ANN401 - block fields
-    fields: dict[str, Any] = {
-        "user_agent": WHO,
-        "base_url": sec.url,
-        "limiter_path": tmp_path / "requests.sqlite",
-        "max_attempts": 1,
-    }
-    with contextlib.closing(EdgarClient(**(fields | changed))) as client:
-        yield client
+client_of = partial(edgar_clients.client_of, max_attempts=1)
 
 
 @pytest.fixture
@@ -128,7 +119,7 @@ def client(sec: Sec, tmp_path: Path) -> Iterator[EdgarClient]:
 
 
 def kept_files(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "requests.sqlite.kept").glob("*"))
+    return sorted(kept_by(tmp_path).glob("*"))
 
 
 READS: dict[str, tuple[Callable[[EdgarClient], object], bytes, bytes]] = {

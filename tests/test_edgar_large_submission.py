@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import running
 from submission_text import ACCESSION, HEADER, document
 
 from blocks.edgar import EdgarClient
@@ -106,12 +107,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def sec() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with running(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def read_large(sec: Server, tmp_path: Path, **changed: Any) -> tuple[Submission, int]:  # noqa: ANN401 - block fields

@@ -15,7 +15,7 @@ import pytest
 from model_endpoint import ACCESSION, ANSWER, EXCERPT, FILING, GOOD, Endpoint, Make, ask
 from prefect.blocks.core import Block
 from pydantic import SecretStr
-from test_architecture import ROOT, imports_of
+from test_architecture import ROOT, imported_by, imports_of
 
 from blocks import sources
 from blocks.acceptance import analysis_from
@@ -178,13 +178,8 @@ class TestLibraries:
 
 
 def _foreign_imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-        elif isinstance(node, ast.Import):
-            found.update(name.name for name in node.names)
-    return {name for name in found if name.split(".")[0] not in {"blocks", *STANDARD_LIBRARY}}
+    ours = {"blocks", *STANDARD_LIBRARY}
+    return {name for name in imported_by(path) if name.split(".")[0] not in ours}
 
 
 class Decision(NamedTuple):

@@ -4,7 +4,6 @@ Paid calls are counted where they arrive, in the stand-in model's ledger.
 """
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from children import child
 from hypothesis import given
 from hypothesis import strategies as st
 from same_text_bench import KEPT, enrich, laid_out
@@ -296,7 +296,7 @@ class TestAtOnce:
     ) -> None:
         model.latency_s = 1.0
         where = (sec.url, model.url, str(tmp_path), FILED.index(RELEASE_AGAIN))
-        with child(f"enrich_when_told{where}") as process:
+        with child("enrich_when_told", *where, module="same_text_bench") as process:
             assert told_by(process) == "ready"
             tell(process)
             mine = enrich(RELEASE, lay()).same_text_as
@@ -308,7 +308,9 @@ class TestAtOnce:
         assert model.paid_calls.total() == 1
 
     def test_the_turn_of_a_killed_process_is_free_at_once(self, folder: AnswerFolder) -> None:
-        with child(f"die_in_a_turn{(str(folder.basepath), 'place')}") as process:
+        with child(
+            "die_in_a_turn", str(folder.basepath), "place", module="same_text_bench"
+        ) as process:
             assert told_by(process) == "taken"
             waits = threading.Event()
 
@@ -345,18 +347,6 @@ class TestAtOnce:
         paid = enrich(RELEASE, lay())
         assert enrich(RELEASE, lay(run_id="other")) == paid
         assert model.paid_calls.total() == 1
-
-
-def child(call: str) -> "subprocess.Popen[str]":
-    """A function of same_text_bench in an interpreter of its own."""
-    root = Path(__file__).resolve().parents[1]
-    return subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", f"import same_text_bench; same_text_bench.{call}"],
-        env={"PYTHONPATH": f"{root}:{root / 'tests'}", "PATH": ""},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def told_by(process: "subprocess.Popen[str]") -> str:
