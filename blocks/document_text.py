@@ -3,8 +3,7 @@
 import re
 from html import unescape
 
-from inscriptis import get_text
-
+from blocks.document_layout import laid_out
 from blocks.document_types import is_data
 from blocks.excerpt_boilerplate import without_boilerplate
 from blocks.models import Document
@@ -14,8 +13,9 @@ _UUENCODED = re.compile(r"^begin \d{3} \S", re.MULTILINE)
 _HTML = re.compile(r"<(?:!doctype html|html|body|div|p|font|br|span)\b", re.IGNORECASE)
 _XML_HEAD = re.compile(r"\s*(?:<XML>\s*)?<\?xml\b(?!.{0,2000}<html)", re.DOTALL | re.IGNORECASE)
 # In ownership forms every datum is a <value> within the element that names it.
-_XML_LEAF = re.compile(r"<(?:\w+:)?(\w+)(?:\s[^<>]*)?>(?:\s*<value>)?([^<>]*[^<>\s][^<>]*)</")
-_INLINE_XBRL_HIDDEN = re.compile(r"<ix:header\b.*?</ix:header>", re.DOTALL | re.IGNORECASE)
+_XML_LEAF = re.compile(r"<(?:\w+:)?(\w+)(?:\s[^<>]*)?>(?:\s*<value>)?(\s*[^<>\s][^<>]*)</")
+_HIDDEN_BEGINS = re.compile(r"<ix:header\b", re.IGNORECASE)
+_HIDDEN_ENDS = re.compile(r"</ix:header>", re.IGNORECASE)
 _SGML_TAG = re.compile(r"</?(?:PAGE|TABLE|CAPTION|S|C|FN|F\d+|TEXT|XBRL|XML)>", re.IGNORECASE)
 _NOISE_LINE = re.compile(
     r"(?im)^(?:[-=_*. \t]{3,}|[ \t]*(?:table of contents|(?:PS|S|F|A)-\d{1,3})[ \t]*)$"
@@ -53,8 +53,21 @@ def rendered(document: Document) -> str:
         leaves = _XML_LEAF.finditer(body)
         return "\n".join(f"{leaf[1]}: {unescape(leaf[2]).strip()}" for leaf in leaves)
     if _HTML.search(body):
-        return str(get_text(_INLINE_XBRL_HIDDEN.sub("", body)))
+        return laid_out(_without_hidden(body))
     return _SGML_TAG.sub("", body)
+
+
+def _without_hidden(html: str) -> str:
+    """Without the data of inline XBRL that no reader sees."""
+    # by hand: as one expression it would look for an end again and again where there is none
+    shown, at = [], 0
+    while begins := _HIDDEN_BEGINS.search(html, at):
+        ends = _HIDDEN_ENDS.search(html, begins.end())
+        if ends is None:
+            break
+        shown.append(html[at : begins.start()])
+        at = ends.end()
+    return "".join([*shown, html[at:]])
 
 
 def _tidy(text: str) -> str:

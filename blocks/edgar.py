@@ -39,9 +39,11 @@ from blocks.errors import ConfigurationError, EdgarError, FeedUnreadable, IndexU
 from blocks.models import Filing, Submission
 
 MEBIBYTE = 1024 * 1024
-_MAX_PAGE_BYTES = 8 * MEBIBYTE  # a page of 100 entries has about 60 KB
-_MAX_INDEX_BYTES = 64 * MEBIBYTE  # the largest daily master index has a few MB
+_MAX_PAGE_BYTES = 2 * MEBIBYTE  # a page of 100 entries has about 60 KB
+_MAX_INDEX_BYTES = 16 * MEBIBYTE  # the largest daily master index has a few MB
 _MAX_QUARTER_BYTES = 512 * MEBIBYTE  # the largest quarterly one about 50 MB
+
+_MAX_LINE_CHARS = 4096  # a longer one comes in parts, and none of them is a row
 
 _FEED_PATH = "/cgi-bin/browse-edgar"
 _TICKERS_PATH = "/files/company_tickers.json"
@@ -219,7 +221,7 @@ class EdgarClient(Block):
             if not self._conditional.save(path, into=file, max_bytes=_MAX_QUARTER_BYTES):
                 raise IndexUnreadable(f"{path} is larger than any index of EDGAR; not read.")
             with io.TextIOWrapper(file, encoding="latin-1") as lines:
-                for row in read_rows(lines):
+                for row in read_rows(iter(partial(lines.readline, _MAX_LINE_CHARS), "")):
                     if isinstance(row, UnreadableRow):
                         trial.is_sound = False
                     yield row
@@ -273,7 +275,8 @@ def _whole(body: Body, error: type[EdgarError], what: str) -> bytes:
 
 
 def _bad_host(value: str) -> str:
+    shown = value if "@" not in value else f"...@{value.rpartition('@')[2]}"  # no password
     return (
-        f"base_url {value!r} must be a host with http or https and nothing after it,"
+        f"base_url {shown!r} must be a host with http or https and nothing after it,"
         " such as https://www.sec.gov"
     )

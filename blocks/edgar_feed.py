@@ -28,8 +28,11 @@ _FILED = re.compile(r"Filed:\s*(\d{4}-\d{2}-\d{2})")
 _ACCESSION = re.compile(rf"AccNo:\s*({ACCESSION_PATTERN.pattern})")
 _SIZE = re.compile(r"Size:\s*(\d+(?:\.\d+)?)\s*([KMG]?B)\b")
 _ITEM = re.compile(r"<br\s*/?>\s*Item (\d{1,2}\.\d{2}):", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_ENCODING = re.compile(rb"<\?xml[^<>]*?encoding\s*=\s*[\"']([^\"']*)")
+_READ_ENCODINGS = {b"iso-8859-1", b"utf-8", b"us-ascii", b"windows-1252"}
+_LONG_TAG = re.compile(rb"<[^<>]{4096}")  # the parser's time grows with the square of its parts
 _UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
@@ -84,9 +87,8 @@ def read_entries(body: bytes) -> Entries:
     Raises:
         FeedUnreadable: the body is not the Atom feed, or none of its entries can be read.
     """
-    if _DECLARATION.search(body):
-        # also keeps entity bombs from the XML parser: EDGAR's feed declares nothing
-        raise FeedUnreadable(_not_the_feed(body, "it holds a document type declaration"))
+    if why := _unfit_for_a_parser(body):
+        raise FeedUnreadable(_not_the_feed(body, why))
     parsed = _parsed(body)
     if parsed.bozo:
         raise FeedUnreadable(_not_the_feed(body, str(parsed.bozo_exception)))
@@ -110,6 +112,22 @@ def merge(filings: Iterable[Filing]) -> tuple[Filing, ...]:
         filing.model_copy(update={"parties": tuple(parties[accession])})
         for accession, filing in first.items()
     )
+
+
+def _unfit_for_a_parser(body: bytes) -> str:
+    """Why the body is kept from the XML parser; empty: it is not. EDGAR's has nothing of it."""
+    declared = _ENCODING.search(body)
+    begins = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if (
+        b"\0" in body
+        or begins not in {b"", b"<"}
+        or (declared and declared[1].lower() not in _READ_ENCODINGS)
+    ):
+        # in another encoding the look for declarations would see none
+        return "its encoding is not one that EDGAR uses"
+    if _DECLARATION.search(body):
+        return "it holds a document type declaration"
+    return "it holds a tag without end" if _LONG_TAG.search(body) else ""
 
 
 def _parsed(body: bytes) -> Any:  # noqa: ANN401 - feedparser has no types

@@ -29,10 +29,10 @@ from blocks.edgar_failures import (
     retry_in,
     unavailable,
 )
-from blocks.edgar_gzip import inflated
 from blocks.edgar_pace import RequestPace
 from blocks.edgar_sink import FileSink, Sink
 from blocks.errors import EdgarError
+from blocks.gzip_pieces import inflated
 
 _MAX_REDIRECTS = 3
 _WHOLE_ANSWER = 10  # an answer may take this many times the timeout in all
@@ -230,11 +230,14 @@ class EdgarSession:
 
     def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
         coding = response.headers.get("content-encoding", "").strip().lower()
-        if "," in coding:
-            raise EdgarError("EDGAR compressed an answer twice, which no real one is; not read.")
+        if coding not in {"", "identity", "gzip"}:
+            # httpx would inflate whatever it received as a whole
+            raise EdgarError(
+                f"EDGAR compressed an answer as {coding!r}, and was asked for gzip; not read."
+            )
         deadline = time.monotonic() + _WHOLE_ANSWER * self._transport.timeout_s
-        is_gzip = coding == "gzip"
-        for piece in inflated(response.iter_raw()) if is_gzip else response.iter_bytes():
+        pieces = response.iter_raw()
+        for piece in inflated(pieces) if coding == "gzip" else pieces:
             if time.monotonic() > deadline:
                 raise Passing("an answer that trickles in too slowly", None)
             yield piece

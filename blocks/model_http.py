@@ -18,7 +18,10 @@ _DEADLINE = "answer_deadline"
 
 
 class AnswerTooLong(httpx2.RequestError):
-    """The endpoint sent more than an answer may have; the SDK wraps it as its own error."""
+    """The endpoint sent more than an answer may have, or what may become more once inflated.
+
+    The SDK wraps it as its own error.
+    """
 
 
 def model_client(
@@ -30,17 +33,22 @@ def model_client(
     answer not complete ``3 * silence_s`` after it was asked for is given up as
     the SDK's APITimeoutError when its next piece comes, hence at most one
     silence later; headers that drip in are bounded by their size alone. A body
-    of more than ``most_bytes`` is the SDK's APIConnectionError, caused
-    by AnswerTooLong. Nothing is tried again and no redirect is followed.
+    of more than ``most_bytes``, an error of more than 8 MiB, or one that is compressed
+    although it was asked not to be, is the SDK's APIConnectionError, caused by
+    AnswerTooLong. Nothing is tried again and no redirect is followed.
     """
 
     def start_the_clock(request: httpx2.Request) -> None:
         request.extensions[_DEADLINE] = time.monotonic() + _WHOLE_ANSWER * silence_s
 
     def bound(response: httpx2.Response) -> None:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in {"", "identity"}:
+            raise AnswerTooLong(f"the answer is compressed ({coding}), and was asked not to be")
+        most = most_bytes if response.is_success else MOST_ANSWER_BYTES
         if isinstance(response.stream, httpx2.SyncByteStream):
             deadline = float(response.request.extensions[_DEADLINE])
-            response.stream = _BoundedStream(response.stream, deadline, most_bytes)
+            response.stream = _BoundedStream(response.stream, deadline, most)
 
     return openai.OpenAI(
         api_key=api_key,

@@ -5,6 +5,7 @@ of them go together is decided here, once.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +19,10 @@ from blocks.models import ACCESSION_PATTERN, Value
 # What of that which has an outcome is analysed again: nothing, what was enriched under another
 # fingerprint than the present one, or whatever the run meets.
 Refresh = Literal["none", "outdated", "all"]
+
+_TICKER = re.compile(r"[A-Z0-9][A-Z0-9.^/-]{0,14}")
+_LARGEST_CIK = 9_999_999_999
+_MOST_LIST_BYTES = 64 * 1024 * 1024
 
 FIRST_INDEX_DAY = date(1994, 1, 1)  # EDGAR's daily indexes begin with 1994's first quarter
 
@@ -137,7 +142,10 @@ def plan_fetch(  # noqa: PLR0913 - the flow's own parameters, checked together
             polls=polls,
             poll_every_s=poll_every_s,
         )
-    narrowed = {"ciks": frozenset(ciks), "tickers": frozenset(map(_clean_ticker, tickers))}
+    narrowed = {
+        "ciks": frozenset(map(_checked_cik, ciks)),
+        "tickers": frozenset(map(_clean_ticker, tickers)),
+    }
     if any(by_list.values()):
         _refuse(
             by_date | {"forms": forms},
@@ -157,11 +165,14 @@ def read_accessions(path: Path) -> tuple[str, ...]:
         ParameterError: no such file, no such column, or no row.
     """
     try:
-        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
+        found_at = path.expanduser()
+        if not found_at.is_file() or found_at.stat().st_size > _MOST_LIST_BYTES:
+            raise _bad("accessions_csv", f"{path} is no file of 64 MiB or less", "give a CSV file")
+        with found_at.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             columns = rows.fieldnames or ()
             found = tuple((row.get("accession") or "").strip() for row in rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: of a name, of its encoding
         raise _bad(
             "accessions_csv", f"{path} cannot be read: {error}", "give a CSV file"
         ) from error
@@ -209,14 +220,26 @@ def _checked(accessions: Iterable[str]) -> tuple[str, ...]:
     if wrong:
         raise _bad(
             "accessions",
-            f"{wrong[0]!r} is not an accession number ({len(wrong)} of {len(distinct)} are not)",
+            f"{wrong[0][:80]!r} is not an accession number"
+            f" ({len(wrong)} of {len(distinct)} are not)",
             "write them dashed, like 0001193125-25-123456",
         )
     return distinct
 
 
 def _clean_ticker(ticker: str) -> str:
-    return ticker.strip().upper()
+    cleaned = ticker.strip().upper()
+    if not _TICKER.fullmatch(cleaned):
+        raise _bad(
+            "tickers", f"{ticker[:80]!r} is not a ticker", "write them as SEC does, like BRK-B"
+        )
+    return cleaned
+
+
+def _checked_cik(cik: int) -> int:
+    if not 1 <= cik <= _LARGEST_CIK:
+        raise _bad("ciks", "one of them is no CIK", f"give numbers from 1 to {_LARGEST_CIK}")
+    return cik
 
 
 def _refuse(given: dict[str, object], why: str, remedy: str) -> None:

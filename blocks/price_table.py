@@ -8,26 +8,23 @@ all of them to SEC's spelling.
 
 import json
 import re
-from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
-from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]  # ships no types
 
 from blocks.errors import PriceTableUnreadable
 from blocks.models import EASTERN
+from blocks.price_file import frame_in, frame_of_rows
 
 _MARKET_CLOSE = time(16, tzinfo=EASTERN)
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|\.[0-9]+"
 _PRICE = rf"\$?\s*(?:{_NUMBER})(?:[eE][+-]?[0-9]+)?"
 _SCREENER_DATE = re.compile(r"[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}")
-_PARQUET_MAGIC = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -164,11 +161,11 @@ def read_price_file(
         PriceTableUnreadable: not such a file, or see :func:`read_price_frame`.
     """
     try:
-        frame = _frame_in(body)
-    except (ValueError, OSError, ArrowException) as error:
+        frame = frame_in(body)
+    except ValueError as error:
         raise PriceTableUnreadable(
             f"{source} is neither a CSV, a JSON list of rows nor a Parquet file "
-            f"({type(error).__name__}: {error}). Check what the price source's location holds.",
+            f"({error}). Check what the price source's location holds.",
             subject=source,
         ) from error
     return read_price_frame(frame, columns, as_of=written_at, source=source)
@@ -201,24 +198,6 @@ def _typed(columns: Mapping[str, Any]) -> DataFrame:
     if not (frame["symbol"].is_unique and np.isfinite(frame["price_usd"]).all()):
         raise ValueError("a symbol is there twice, or a price is not a finite number")
     return frame.reset_index(drop=True)
-
-
-def _frame_in(body: bytes) -> DataFrame:
-    if body.startswith(_PARQUET_MAGIC):
-        # Without pandas' own notes a column that was an index is a column again.
-        frame: DataFrame = parquet.read_table(BytesIO(body)).to_pandas(ignore_metadata=True)
-        return frame
-    text = body.removeprefix(BOM_UTF8)
-    if text.lstrip().startswith((b"[", b"{")):
-        return _rows_frame(json.loads(text))
-    # Every cell stays text: NA, NAN and TRUE are symbols of listed stocks.
-    return pd.read_csv(BytesIO(text), dtype="str", keep_default_na=False)
-
-
-def _rows_frame(rows: object) -> DataFrame:
-    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        return DataFrame(rows)
-    raise ValueError("the JSON is not a list of rows")
 
 
 def _require(frame: DataFrame, columns: Columns, source: str) -> None:
@@ -268,9 +247,9 @@ def _screener_rows(body: bytes, source: str) -> tuple[DataFrame, str]:
     try:
         data = json.loads(body)["data"]
         table = data if "rows" in data else data["table"]
-        rows = _rows_frame(table["rows"])
+        rows = frame_of_rows(table["rows"])
         as_of, total = data.get("asOf") or data.get("asof"), int(data.get("totalrecords") or 0)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PriceTableUnreadable(
             f"{source} answered with something other than its stock list, beginning "
             f"{body[:200]!r}. It turns away clients it takes for robots: try again later, check "

@@ -1,11 +1,12 @@
 """The price source block: fetches one table of last prices, over HTTP or from a file.
 
-A vendor's address may hold a key in its query. The query is sent and never
+A vendor's address may have a key in its query. The query is sent and never
 told: httpx names the address it is given in its log and its errors, so it is
 given one without, and messages leave out what an answer repeats of it.
 """
 
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,20 +17,22 @@ from typing import Literal
 import httpx
 import stamina
 from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from blocks.errors import PriceSourceUnavailable, PriceTableUnreadable
+from blocks.gzip_pieces import inflated
 from blocks.models import utc_now
 from blocks.price_table import Columns, PriceTable, read_price_file, read_screener
 
 NASDAQ_SCREENER = "https://api.nasdaq.com/api/screener/stocks?tableonly=true&download=true"
 
-_FILE_HEADERS = {"User-Agent": "sec-filings price source"}
+_FILE_HEADERS = {"User-Agent": "sec-filings price source", "Accept-Encoding": "gzip"}
 # The screener leaves clients that do not look like a browser waiting, or answers 403.
 _SCREENER_HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Accept": "application/json, text/plain, */*",
     "Accept-Language": "en-US,en;q=0.5",
+    "Accept-Encoding": "gzip",
 }
 _MOST_REDIRECTS = 3
 _LONGEST_WAIT_S = 60.0
@@ -55,7 +58,12 @@ class PriceSource(Block):
     location: str | None = Field(
         None,
         description="file: path or http(s) address of a CSV, JSON or Parquet file. nasdaq: "
-        "another address of the screener. Shown in clear text: put no secret in it.",
+        "another address of the screener. Shown in clear text: a key goes into secret_query.",
+    )
+    secret_query: SecretStr | None = Field(
+        None,
+        description="What is to stand behind the ? of the address, such as key=...: a vendor's"
+        " key. Sent, and never shown.",
     )
     symbol_column: str = Field("symbol", description="file: the column of ticker symbols.")
     price_column: str = Field("price_usd", description="file: the column of US dollar prices.")
@@ -65,7 +73,7 @@ class PriceSource(Block):
         "date is that day's market close, a time without zone is UTC. Empty: the file's own time.",
     )
     timeout_s: float = Field(30.0, gt=0, description="Seconds one request may take in all.")
-    max_bytes: int = Field(64 * 2**20, gt=0, description="Largest list that is read, in bytes.")
+    max_bytes: int = Field(16 * 2**20, gt=0, description="Largest list that is read, in bytes.")
     attempts: int = Field(3, ge=1, le=10, description="Requests before the source is given up.")
 
     @model_validator(mode="after")
@@ -74,6 +82,8 @@ class PriceSource(Block):
             raise ValueError("location: name the price file, as a path or an http(s) address")
         if self.kind == "nasdaq" or "://" in str(self.location):
             _checked_address(self.location or NASDAQ_SCREENER)
+        elif self.secret_query:
+            raise ValueError("secret_query: a path has none; it belongs to an http(s) address")
         return self
 
     def fetch_prices(self) -> PriceTable:
@@ -86,18 +96,26 @@ class PriceSource(Block):
             PriceTableUnreadable: what came is not a price list.
         """
         if self.kind == "nasdaq":
-            url = httpx.URL(self.location or NASDAQ_SCREENER)
+            url = self._address(self.location or NASDAQ_SCREENER)
             with _query_untold(url):
                 body, _ = self._download(url, _SCREENER_HEADERS)
                 name = f"Nasdaq screener at {url.host}"
                 return read_screener(body, fetched_at=utc_now(), source=name)
         location = str(self.location)
         if "://" in location:
-            url = httpx.URL(location)
+            url = self._address(location)
             with _query_untold(url):
                 body, written_at = self._download(url, _FILE_HEADERS)
                 return self._table(body, written_at, source=_shown(url))
         return self._table(*self._read(Path(location).expanduser()), source=location)
+
+    def _address(self, location: str) -> httpx.URL:
+        """The address with all of its query."""
+        url = httpx.URL(location)
+        if not self.secret_query:
+            return url
+        parts = (url.query.decode("ascii"), self.secret_query.get_secret_value())
+        return url.copy_with(query="&".join(filter(None, parts)).encode())
 
     def _table(self, body: bytes, written_at: datetime, source: str) -> PriceTable:
         columns = Columns(self.symbol_column, self.price_column, self.as_of_column or None)
@@ -160,7 +178,7 @@ class PriceSource(Block):
         httpx times each read alone, so a server that drips could hold a run for ever.
         """
         deadline, size_bytes = time.monotonic() + self.timeout_s, 0
-        for chunk in response.iter_bytes():
+        for chunk in _inflated(response):
             size_bytes += len(chunk)
             if size_bytes > self.max_bytes:
                 raise self._too_large(_shown(response.url))
@@ -174,6 +192,18 @@ class PriceSource(Block):
             "Raise max_bytes of the price source, or point it to a smaller list.",
             subject=source,
         )
+
+
+def _inflated(response: httpx.Response) -> Iterator[bytes]:
+    """The body in pieces that are small however well it was compressed; httpx's are not."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity", "gzip"}:
+        raise httpx.DecodingError(f"compressed as {coding!r}, not as asked for")
+    pieces = response.iter_raw()
+    try:
+        yield from inflated(pieces) if coding == "gzip" else pieces
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from error
 
 
 def _checked_address(location: str) -> httpx.URL:

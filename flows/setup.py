@@ -112,29 +112,37 @@ def seeds(environment: Environment) -> dict[type[Block], dict[str, Any]]:
         for kind, names in VARIABLES.items()
     }
     if given[PriceSource]:
-        given[PriceSource]["kind"] = "file"
+        given[PriceSource] = _price_file(given[PriceSource]["location"])
     return given
+
+
+def _price_file(location: str) -> dict[str, Any]:
+    """A price file's fields; of an address the query is a secret, for it may hold a key."""
+    if "://" not in location:
+        return {"kind": "file", "location": location, "secret_query": None}
+    shown, _, query = location.partition("?")
+    return {"kind": "file", "location": shown, "secret_query": query or None}
 
 
 def connection_of(url: str | None, state: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The store's connection: as asked for (first) or, for a new document, by default.
 
     The URL is taken apart so that its password becomes a secret field; inside a
-    URL string Prefect would show it.
+    URL string Prefect would show it, and likewise among the options behind it.
 
     Raises:
-        ConfigurationError: SEC_STORE_URL is no URL.
+        ConfigurationError: SEC_STORE_URL is no URL, or holds what could not be kept secret.
     """
     if not url:
         return {}, {"connection_info": f"duckdb:///{state / 'store.duckdb'}"}
     try:
         return {"connection_info": _components(make_url(url))}, {}
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
         raise ConfigurationError(
             "SEC_STORE_URL is not a URL; write duckdb:////folder/store.duckdb or "
             "postgresql+psycopg://user:password@host/database",
             subject="SEC_STORE_URL",
-        ) from error
+        ) from None  # SQLAlchemy's frames and words hold the password
 
 
 @contextmanager
@@ -187,14 +195,22 @@ def check_deployments(client: SyncPrefectClient) -> None:
 
 
 def _components(url: URL) -> ConnectionComponents:
+    options = cast("dict[str, str]", dict(url.query))
+    password = url.password or options.pop("password", None)
+    if "sslpassword" in options:
+        raise ConfigurationError(
+            "SEC_STORE_URL: sslpassword would be shown in clear text; use a key file without one"
+            " that only you can read",
+            subject="SEC_STORE_URL",
+        )
     return ConnectionComponents(
         driver=url.drivername,
         username=url.username,
-        password=SecretStr(str(url.password)) if url.password else None,
+        password=SecretStr(str(password)) if password else None,
         host=url.host,
         port=url.port,
         database=url.database,
-        query=cast("dict[str, str]", dict(url.query)) or None,
+        query=options or None,
     )
 
 

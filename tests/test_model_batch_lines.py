@@ -50,7 +50,9 @@ def test_an_input_file_tells_again_what_it_asks() -> None:
     content = input_file(ALL, body_of)
     assert content.count(b"\n") == len(ALL)
     assert ids_in(lines_in([content])) == set(ACCESSIONS)
-    assert ids_in([b"{broken", b"[]", b'{"custom_id": 7}', b'{"custom_id": "a"}']) == {"a"}
+    named = json.dumps({"custom_id": ID}).encode()
+    odd = (b"{broken", b"[]", b'{"custom_id": 7}', b'{"custom_id": "../a"}')
+    assert ids_in([*odd, named]) == {ID}
 
 
 @pytest.mark.parametrize("questions", [(ALL[0], ALL[1], ALL[0]), ()])
@@ -101,7 +103,7 @@ def test_a_line_that_is_too_long_touches_only_itself(
     piece_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_batch_lines, "_MOST_LINE_BYTES", 100)
-    good = b'{"custom_id": "a", "response": {"status_code": 200, "body": {}}}'
+    good = json.dumps({"custom_id": ID, "response": {"status_code": 200, "body": {}}}).encode()
     content = b"\n".join([good, b'{"custom_id": "b"' + b" " * 3_000, good, b""])
     pieces = [content[at : at + piece_bytes] for at in range(0, len(content), piece_bytes)]
     read = [line for line in lines_in(pieces) if line]

@@ -190,6 +190,14 @@ def test_without_a_user_agent_nothing_can_be_set_up_and_the_message_says_what_to
         ("SEC_STORE_URL", "mysql://user:hidden-word@host/db", "mysql"),
         ("SEC_STORE_URL", "duckdb:///:memory:", "DuckDB file"),
         ("SEC_STORE_URL", "postgresql+psycopg://u:hidden-word@host:port/db", "SEC_STORE_URL"),
+        ("SEC_STORE_URL", "postgresql+psycopg://u@h/db?sslpassword=hidden-word", "sslpassword"),
+        ("SEC_BASE_URL", "https://user:hidden-word@www.sec.gov", "base_url"),
+        ("SEC_PRICES", "https://user:hidden-word@prices.example.com/all.csv", "location"),
+        ("SEC_PRICES", "javascript://prices", "location"),
+        ("SEC_PRICES", "file:///etc/hosts?key=hidden-word", "location"),
+        ("OPENAI_BASE_URL", "https://user:hidden-word@models.example.com/v1", "credentials"),
+        ("OPENAI_BASE_URL", "https://models.example.com/v1?key=hidden-word", "query"),
+        ("OPENAI_BASE_URL", "file:///etc/hosts", "base_url"),
     ],
 )
 @pytest.mark.usefixtures("profile")
@@ -211,6 +219,24 @@ def test_a_refused_store_address_leaves_the_documents_of_the_store_as_they_were(
         put_blocks(environment | {"SEC_STORE_URL": "mysql://user:word@host/db"})
     assert loaded(SeenStore, profile).connector.connection_info == before
     assert loaded(SqlAlchemyConnector, f"{profile}-store").connection_info == before
+
+
+@pytest.mark.parametrize("how", ["user:hidden-word@host/db", "user@host/db?password=hidden-word"])
+def test_a_password_is_a_secret_wherever_it_stands_in_the_address_of_the_store(how: str) -> None:
+    ((amended, _), state) = connection_of(f"postgresql+psycopg://{how}", Path()), "hidden-word"
+    assert amended["connection_info"].password == SecretStr(state)
+    assert "hidden-word" not in repr(amended)
+
+
+def test_the_query_of_a_price_address_is_a_secret_and_goes_with_its_address(
+    profile: str, environment: dict[str, str]
+) -> None:
+    put_blocks(environment | {"SEC_PRICES": "https://prices.example.com/a.csv?key=hidden-word"})
+    source = loaded(PriceSource, profile)
+    assert source.location == "https://prices.example.com/a.csv"
+    assert source.secret_query == SecretStr("key=hidden-word")
+    put_blocks(environment | {"SEC_PRICES": "https://other.example.com/b.csv"})
+    assert loaded(PriceSource, profile).secret_query is None
 
 
 def test_the_password_of_the_store_and_the_key_are_masked_wherever_the_ui_shows_them(

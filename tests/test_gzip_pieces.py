@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blocks.edgar_gzip import inflated
+from blocks.gzip_pieces import inflated
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
