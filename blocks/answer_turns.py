@@ -18,8 +18,10 @@ _LOOK_AGAIN_S: Final = 0.05  # against seconds that a model takes
 
 
 @contextmanager
-def turn(path: Path, *, patience_s: float) -> Iterator[None]:
+def turn(path: Path, *, patience_s: float) -> Iterator[bool]:
     """Hold the lock file at ``path``, or go on without it after ``patience_s`` seconds.
+
+    Yields whether it is held.
 
     Raises:
         OSError: the file cannot be made or locked.
@@ -27,7 +29,7 @@ def turn(path: Path, *, patience_s: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = _waited_for(path, time.monotonic() + patience_s)
     try:
-        yield
+        yield handle is not None
     finally:
         if handle is not None:
             with suppress(OSError):  # what was done in the turn must not be lost by its end

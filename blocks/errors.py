@@ -28,6 +28,8 @@
     │   ├── StoreUnavailable     cannot be opened, written or reached
     │   ├── StoreTooNew          written by a later version of this program
     │   └── ClaimLost            a lease ran out, and another run has the filing
+    ├── StillAtWork              another process is at work on the same flow run
+    ├── NotAnnounced             Prefect's server has not taken the events
     └── RunNeedsAttention        the run ended with filings that failed
         └── DayNotClosed         a day's index lists filings that have no outcome
 
@@ -172,6 +174,14 @@ class StoreTooNew(StoreError):
 
 class ClaimLost(StoreError):
     """This run's lease ran out, and another run has the filing."""
+
+
+class StillAtWork(SecFilingsError):
+    """Another process is at work on the same flow run; ``subject`` is the run's id."""
+
+
+class NotAnnounced(SecFilingsError):
+    """Prefect's server has not said that it has taken the events."""
 
 
 class RunNeedsAttention(SecFilingsError):

@@ -25,6 +25,10 @@ _DUCKDB_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
+# DuckDB takes a log that begins otherwise for an empty one, and writes over it.
+_LOG_BEGINS = b"d\x00be\x00"
+# Nothing is folded into a file that may be damaged; the next transaction finds it in the log.
+_LEAVE_THE_LOG = "PRAGMA disable_checkpoint_on_shutdown"
 # Alone with the file there is nobody to conflict with: a commit fails only for want of space.
 _DUCKDB_TROUBLE = (
     duckdb.IOException,
@@ -41,6 +45,7 @@ class DuckDbWindow:
 
     def __init__(self, path: Path, lock_timeout_s: float) -> None:
         self.path = path.expanduser().resolve()  # one lock file however the path is written
+        self._log = self.path.with_name(self.path.name + ".wal")
         self._lock_timeout_s = lock_timeout_s
         self._threads = threading.Lock()
         self._memory: duckdb.DuckDBPyConnection | None = None
@@ -66,6 +71,19 @@ class DuckDbWindow:
             self._detach(connection)
 
     @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nobody has the file open meanwhile, and all that was committed is in it.
+
+        Raises:
+            StoreUnavailable: the file cannot be opened, or its log not be folded in.
+        """
+        with self._alone():
+            self._detach(self._attached())
+            if self._log.exists():
+                raise self._unavailable(f"what {self._log} holds could not be folded in")
+            yield
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         if not self._threads.acquire(timeout=self._lock_timeout_s):
             raise self._unavailable(f"a thread of this process held it {self._lock_timeout_s:g} s")
@@ -84,6 +102,7 @@ class DuckDbWindow:
         try:
             if not self.path.exists():
                 self._create(connection)
+            self._see_that_they_are_ours()
             connection.execute(f"ATTACH {_quoted(self.path)} AS store (TYPE duckdb)")
             connection.execute("USE store")
         except (duckdb.Error, OSError) as error:
@@ -99,11 +118,17 @@ class DuckDbWindow:
             raise self._unavailable("this process was forked after DuckDB was in use; spawn it")
         return self._memory
 
+    def _see_that_they_are_ours(self) -> None:
+        if not self.path.is_file():  # DuckDB would delete the log before it says so
+            raise self._unavailable("it is no file")
+        with suppress(FileNotFoundError), self._log.open("rb") as log:
+            if not _LOG_BEGINS.startswith(log.read(len(_LOG_BEGINS))):
+                raise self._unavailable(f"{self._log} is something else than its log of commits")
+
     def _create(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the file complete before it bears its name: a kill leaves no half of one."""
-        log = self.path.with_name(self.path.name + ".wal")
-        if log.exists():  # DuckDB would start afresh and delete it
-            raise self._unavailable(f"the file is gone, but {log} still holds commits of it")
+        if self._log.exists():  # DuckDB would start afresh and delete it
+            raise self._unavailable(f"the file is gone, but {self._log} still holds commits of it")
         unborn = self.path.with_name(self.path.name + ".new")
         unborn.unlink(missing_ok=True)
         connection.execute(f"ATTACH {_quoted(unborn)} AS unborn (TYPE duckdb)")
@@ -120,7 +145,10 @@ class DuckDbWindow:
     def _forget(self) -> None:
         if self._memory is None or self._process != os.getpid():
             return
-        with suppress(duckdb.Error):  # what went wrong before is the error to show
+        for last in ("ROLLBACK", _LEAVE_THE_LOG):
+            with suppress(duckdb.Error):  # what went wrong before is the error to show
+                self._memory.execute(last)
+        with suppress(duckdb.Error):
             self._memory.close()
         self._memory = None
 
@@ -128,8 +156,8 @@ class DuckDbWindow:
         return StoreUnavailable(
             f"The store {self.path} cannot be used: {why}. Nothing was written. Check that the "
             "folder is writable and has room, that no other program has the file open, and that "
-            "it is the store's file; a damaged one is to be replaced from a backup, or moved "
-            "away to start an empty store.",
+            f"it is the store's file; move a damaged one away, and its log {self._log.name}, and "
+            f"put last night's copy in its place, {self.path.name}.copy; or start an empty store.",
             subject=str(self.path),
         )
 

@@ -17,6 +17,12 @@ from prefect.events.schemas.events import ResourceSpecification
 from flows.stack import HEARTBEAT_S
 
 SILENCE: Final = timedelta(seconds=3 * HEARTBEAT_S)  # two may be lost on a busy machine
+# a run may die before its first heartbeat has left; these come from the server itself
+_BEGUN: Final = (
+    "prefect.flow-run.Running",
+    "prefect.flow-run.Retrying",
+    "prefect.flow-run.Rerunning",
+)
 
 ZOMBIES: Final = AutomationCore(
     name="sec-filings: close runs that died",
@@ -25,7 +31,7 @@ ZOMBIES: Final = AutomationCore(
     trigger=EventTrigger(
         match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
         for_each={"prefect.resource.id"},
-        after={"prefect.flow-run.heartbeat"},
+        after={"prefect.flow-run.heartbeat", *_BEGUN},
         expect={"prefect.flow-run.*"},  # a run may end under a name of our own
         posture=Posture.Proactive,
         threshold=1,

@@ -12,7 +12,7 @@ from blocks.errors import AnalystUnavailable, BudgetReached, EdgarError, SecFili
 from blocks.models import Answer, Decision, Failure, Filing, Outcome, Question
 from blocks.plan import AskBy, Refresh
 from blocks.settings import Settings
-from tasks.answer_cache import answer_key, answers_of, answers_on_file
+from tasks.answer_cache import answers_of, answers_on_file
 from tasks.ask import question_about
 from tasks.at_batch import AtBatch, QuestionOf
 from tasks.bench import Bench
@@ -133,7 +133,7 @@ class Enrichment:
                 self.bench.brake.pull(self.at_batch.cut_by)
             return Enriched()
         self._see_that_they_can_be_paid()
-        done = enrich_all(
+        return enrich_all(
             filings,
             decisions,
             self.bench,
@@ -145,8 +145,6 @@ class Enrichment:
             ),
             concurrency=self.concurrency,
         )
-        self._see_that_they_are_kept(done.answers)
-        return done
 
     def _look_at_batches(
         self, filings: Sequence[Filing], decisions: Mapping[str, Decision]
@@ -173,17 +171,6 @@ class Enrichment:
             self.bench.check_day()
         except BudgetReached as error:
             self.bench.brake.pull(error)
-
-    def _see_that_they_are_kept(self, bought: Iterable[str]) -> None:
-        """Stop buying once answers are not kept: Prefect completes a task all the same."""
-        if not self.settings.feature_sec_llm_cache:
-            return
-        for accession in bought:
-            if not self.answers.has(answer_key(self.bench.fingerprint, accession)):
-                self.bench.brake.pull(
-                    self.answers.unusable(f"the answer for {accession} was bought and not kept")
-                )
-                return
 
     def on_file(self, filings: Sequence[Filing]) -> dict[str, Answer]:
         """Kept answers for these; a refresh of all accepts only those that it paid for itself."""

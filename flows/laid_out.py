@@ -7,6 +7,7 @@ from blocks.settings import Settings
 from flows.enrichment import Enrichment
 from flows.rooms import Rooms
 from tasks.at_batch import AtBatch
+from tasks.leases import Leases
 from tasks.same_text import SameText
 
 
@@ -16,6 +17,7 @@ class Wishes(NamedTuple):
     excerpt_tokens: int
     budget_usd: float | None
     concurrency: int
+    lease_s: int
     share_same_text: bool
     refresh: Refresh
     ask_by: AskBy
@@ -32,7 +34,11 @@ def laid_out(rooms: Rooms, settings: Settings, run_id: str, wishes: Wishes) -> E
     same_text = SameText(rooms.answers, settings.answer_ttl, paid_by)
     shares = wishes.share_same_text and settings.feature_sec_llm_cache and rooms.analyst.may_cost
     bench = rooms.bench(
-        run_id, wishes.excerpt_tokens, wishes.budget_usd, same_text if shares else None
+        Leases(rooms.store, owner=run_id, lease_s=wishes.lease_s),
+        wishes.excerpt_tokens,
+        wishes.budget_usd,
+        rooms.answers if settings.feature_sec_llm_cache else None,
+        same_text if shares else None,
     )
     return Enrichment(
         bench,

@@ -5,7 +5,7 @@ from datetime import date
 from blocks.plan import DaysPlan, ListPlan
 from flows.run import Run
 from flows.stages import through_the_stages
-from tasks.fetch import fetch_list
+from tasks.fetch import fetch_list, kept_or_read
 from tasks.fetched import Fetched
 from tasks.indexes import ciks_of
 from tasks.passing import as_is
@@ -18,9 +18,16 @@ def work_through_a_list(plan: ListPlan, ciks: frozenset[int], run: Run, today: d
 
 def found_in_the_indexes(plan: ListPlan, ciks: frozenset[int], run: Run, today: date) -> Fetched:
     """The listed filings; kept for a retry of the run."""
-    fetch = fetch_list.with_options(result_storage=run.rooms.answers)
-    found = fetch("list", run.id, as_is(plan), as_is(run.rooms.edgar), as_is(ciks), today)
-    return Fetched.model_validate(found)
+    return kept_or_read(
+        fetch_list,
+        run.rooms.answers,
+        "list",
+        run.id,
+        as_is(plan),
+        as_is(run.rooms.edgar),
+        as_is(ciks),
+        today,
+    )
 
 
 def ciks_asked_for(plan: DaysPlan | ListPlan, run: Run) -> frozenset[int]:

@@ -3,7 +3,7 @@
 from blocks.plan import FeedPlan
 from flows.run import Run
 from flows.stages import through_the_stages
-from tasks.fetch import Rhythm, Watch, fetch_feed
+from tasks.fetch import Rhythm, Watch, fetch_feed, kept_or_read
 from tasks.fetched import Fetched
 from tasks.passing import as_is
 
@@ -37,5 +37,5 @@ def look_at_the_feed(plan: FeedPlan, rhythm: Rhythm, run: Run, last: Fetched) ->
         looks_made=last.polls,
         read_at=last.read_at,
     )
-    fetch = fetch_feed.with_options(result_storage=run.rooms.answers)
-    return Fetched.model_validate(fetch(f"poll-{last.polls + 1}", run.id, as_is(watch)))
+    unit = f"poll-{last.polls + 1}"
+    return kept_or_read(fetch_feed, run.rooms.answers, unit, run.id, as_is(watch))

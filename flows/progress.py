@@ -10,10 +10,9 @@ from blocks.errors import StoreError
 from blocks.models import Claimed, Failure, Outcome, OutcomeStatus
 from blocks.store import SeenStore
 from blocks.store_values import Claim, Succession
+from tasks.leases import Leases
 from tasks.passing import as_is
 from tasks.record import record_outcomes
-
-_RENEWALS_PER_LEASE = 3  # two may fail before the lease runs out
 
 logger = get_logger(__name__)
 
@@ -21,18 +20,15 @@ logger = get_logger(__name__)
 class Progress:
     """The claims of one run, and the outcomes and failures that end them.
 
-    ``store`` None: the seen store is switched off, so nothing is leased. ``gone``
-    is told which claims turn out to be another run's. ``prepared`` are
-    leased for what is still to come of this run. ``met`` are all filings
+    ``store`` None: the seen store is switched off, so nothing is leased. ``prepared``
+    are leased for what is still to come of this run. ``met`` are all filings
     that the run's fetches named, ``known`` and ``held`` those of them that had
     an outcome or were another run's. ``standing`` were to be refreshed, and keep
     the analysis they have. ``successions``, by accession number, tell
     what amends what, as far as this run's outcomes have a part in it.
     """
 
-    def __init__(
-        self, store: SeenStore | None, *, owner: str, lease_s: int, gone: set[str]
-    ) -> None:
+    def __init__(self, store: SeenStore | None, leases: Leases) -> None:
         self.met: set[str] = set()
         self.granted: dict[str, Claimed] = {}
         self.prepared: set[str] = set()
@@ -44,10 +40,8 @@ class Progress:
         self.lost: set[str] = set()
         self.standing: set[str] = set()
         self.successions: dict[str, Succession] = {}
-        self._gone = gone
         self._store = store
-        self._owner = owner
-        self._lease_s = lease_s
+        self._leases = leases
 
     def take(self, claim: Claim) -> None:
         """Hold what a claim granted, too."""
@@ -64,7 +58,7 @@ class Progress:
         if not ended and not failed:
             return
         written = record_outcomes(
-            as_is(ended), as_is(failed), as_is(self._store), owner=self._owner
+            as_is(ended), as_is(failed), as_is(self._store), owner=self._leases.owner
         )
         self.lost |= written.lost
         self.standing |= written.standing
@@ -90,7 +84,7 @@ class Progress:
             yield
             return
         over = threading.Event()
-        renewer = threading.Thread(target=self._renew, args=(self._store, over), daemon=True)
+        renewer = threading.Thread(target=self._renew, args=(over,), daemon=True)
         renewer.start()
         try:
             yield
@@ -110,7 +104,7 @@ class Progress:
         if not left or self._store is None:
             return
         try:
-            self._store.release(left, owner=self._owner)
+            self._store.release(left, owner=self._leases.owner)
         except StoreError as error:  # must not hide what ended the run, nor cost its report
             logger.warning("claims not handed back, they run out by themselves: %s", error)
 
@@ -121,13 +115,9 @@ class Progress:
         claimed = dict.fromkeys((*self.granted, *self.prepared))
         return tuple(accession for accession in claimed if accession not in ended)
 
-    def _renew(self, store: SeenStore, over: threading.Event) -> None:
-        while not over.wait(self._lease_s / _RENEWALS_PER_LEASE):
-            held = self.open_claims()
-            if not held:
-                continue
+    def _renew(self, over: threading.Event) -> None:
+        while not over.wait(self._leases.renew_every_s):
             try:
-                ours = store.renew(held, owner=self._owner, lease_s=self._lease_s)
-                self._gone |= set(held) - ours
+                self._leases.renew(self.open_claims())
             except StoreError as error:
                 logger.warning("leases not renewed, trying again before they run out: %s", error)

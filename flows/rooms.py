@@ -1,6 +1,7 @@
 """The blocks a run works with, loaded once, with the operators' switches applied."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,12 @@ from blocks.prices import PriceSource
 from blocks.settings import Settings
 from blocks.store import SeenStore
 from tasks.bench import Bench
+from tasks.leases import Leases
 from tasks.reference import ReferenceTables
 from tasks.same_text import SameText
+
+# What Prefect lets a document be called; the name stands in the path of a request to its server.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 
 BlockT = TypeVar("BlockT", bound=Block)
 
@@ -43,14 +48,21 @@ class Rooms:
         """Load the documents named ``profile``; their connections are closed at the end.
 
         Raises:
+            ParameterError: that is no name of a document.
             ConfigurationError: one is missing or holds a bad value; names it and the remedy.
         """
+        if not _NAME.fullmatch(profile):
+            raise ParameterError(
+                f"parameter profile: {profile[:80]!r} is no name of block documents; they have"
+                " letters, digits and dashes",
+                subject="profile",
+            )
         rooms = cls(
             profile=profile,
-            edgar=_load(EdgarClient, profile),
-            prices=_load(PriceSource, profile),
-            analyst=_load(Analyst, profile),
-            answers=_load(AnswerFolder, profile),
+            edgar=load(EdgarClient, profile),
+            prices=load(PriceSource, profile),
+            analyst=load(Analyst, profile),
+            answers=load(AnswerFolder, profile),
             store=_store(profile, settings) if settings.seen_store_enabled else None,
         )
         with ExitStack() as closing:
@@ -70,9 +82,10 @@ class Rooms:
 
     def bench(
         self,
-        run_id: str,
+        leases: Leases,
         excerpt_tokens: int,
         budget_usd: float | None,
+        answers: AnswerFolder | None,
         same_text: SameText | None,
     ) -> Bench:
         """Lay out what every enrichment of the run shares.
@@ -89,11 +102,13 @@ class Rooms:
                 budget_usd,
                 self.analyst.daily_cap_usd,
                 ledger=self._ledger(budget_usd),
-                run=run_id,
+                run=leases.owner,
                 model=self.analyst.name,
             ),
             excerpt_tokens=excerpt_tokens,
-            run_id=run_id,
+            run_id=leases.owner,
+            leases=leases,
+            answers=answers,
             same_text=same_text,
         )
 
@@ -105,7 +120,7 @@ class Rooms:
             return self.store.spending
         if budget_usd is None and self.analyst.daily_cap_usd is None:
             return None
-        return _load(SeenStore, self.profile).spending
+        return load(SeenStore, self.profile).spending
 
     def _see_that_caps_can_be_kept(self, budget_usd: float | None) -> None:
         cap_usd = self.analyst.daily_cap_usd
@@ -140,14 +155,19 @@ class Rooms:
 
 
 def _store(profile: str, settings: Settings) -> SeenStore:
-    return _load(SeenStore, profile).with_switches(
+    return load(SeenStore, profile).with_switches(
         lru_enabled=settings.seen_store_cache_enabled,
         lru_size=settings.seen_store_cache_size,
         ttl=settings.seen_ttl,
     )
 
 
-def _load(kind: type[BlockT], profile: str) -> BlockT:
+def load(kind: type[BlockT], profile: str) -> BlockT:
+    """The document of this kind named ``profile``.
+
+    Raises:
+        ConfigurationError: it is missing or holds a bad value; names it and the remedy.
+    """
     name = f"{kind.get_block_type_slug()}/{profile}"
     try:
         return cast("BlockT", kind.load(profile))

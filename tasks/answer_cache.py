@@ -4,6 +4,7 @@ Answers on file are read through Prefect's own result store before any task run
 is made, because a cached task run costs the engine as much as a paid one.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, timedelta
 from typing import Any
@@ -13,10 +14,17 @@ from prefect.context import TaskRunContext
 from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
 from prefect.types import DateTime
-from pydantic import ValidationError
 
 from blocks.answers import AnswerFolder
-from blocks.models import Answer
+from blocks.errors import AnswerCacheUnusable
+from blocks.models import Answer, UtcDatetime, Value
+
+
+class KeptAnswer(Value):
+    """An answer as its file holds it; ``expires_at`` None: never."""
+
+    answer: Answer
+    expires_at: UtcDatetime | None = None
 
 
 def answers_of(fingerprint: str) -> str:
@@ -48,22 +56,41 @@ def answers_on_file(
 ) -> dict[str, Answer]:
     """Read the kept answers among these, in bulk and without task runs.
 
-    A file that is half written or of another shape is no answer. It is set
-    aside, or Prefect would hand it out as one; the filing is then asked about
-    as if it were new.
+    What is half written, changed, of another shape or another filing's is no
+    answer. It is set aside, or Prefect would hand it out as one or write over it;
+    the filing is then asked about as if it were new.
+
+    Raises:
+        AnswerCacheUnusable: it cannot be told what is kept, or not be set aside.
     """
     store = _results_in(folder)
     found: dict[str, Answer] = {}
     for accession in accessions:
         key = answer_key(fingerprint, accession)
-        if not store.exists(key):  # missing, expired, or not a result of Prefect's
+        if not folder.is_taken(key):
             continue
-        answer = _read_answer(store, key)
-        if answer is None or answer.accession != accession:
-            folder.set_aside(key)
-        else:
-            found[accession] = answer
+        try:
+            record = store.read(key)
+            if _has_expired(record.expiration):
+                continue
+            found[accession] = _believed(record.result, accession, fingerprint)
+        except AnswerCacheUnusable:
+            raise
+        except Exception as error:  # noqa: BLE001 - Prefect's reader raises what a planted file makes it
+            if folder.is_taken(key):  # or it was set aside when it was read
+                folder.set_aside(key, str(error))
     return found
+
+
+def _believed(result: object, accession: str, fingerprint: str) -> Answer:
+    answer = Answer.model_validate(result)
+    if (answer.accession, answer.fingerprint) != (accession, fingerprint):
+        raise ValueError(f"it is the answer {answer_key(answer.fingerprint, answer.accession)}")
+    return answer
+
+
+def _has_expired(expires: DateTime | None) -> bool:
+    return expires is not None and expires <= DateTime.now(UTC)
 
 
 def keep_answer(answer: Answer, folder: AnswerFolder, ttl: timedelta | None) -> None:
@@ -79,14 +106,19 @@ def keep_answer(answer: Answer, folder: AnswerFolder, ttl: timedelta | None) -> 
     )
 
 
+def read_kept(key: str, folder: AnswerFolder) -> KeptAnswer | None:
+    """The answer in one file, expired or not; None: it holds none. Nothing is set aside."""
+    try:
+        record = json.loads(folder.look_at(key))
+        return KeptAnswer(
+            answer=Answer.model_validate_json(record["result"]),
+            expires_at=record["metadata"].get("expiration"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _results_in(folder: AnswerFolder) -> ResultStore:
     return ResultStore(
         result_storage=folder, serializer=JSONSerializer(), cache_result_in_memory=False
     )
-
-
-def _read_answer(store: ResultStore, key: str) -> Answer | None:
-    try:
-        return Answer.model_validate(store.read(key).result)
-    except (ValidationError, ValueError, OSError):  # another shape; Prefect's read errors
-        return None

@@ -1,10 +1,15 @@
 """From a claimed filing to its answer: read, ask within the budget, keep what the header told."""
 
-from blocks.errors import AnalystError, ClaimLost, QuestionTooLong
+import logging
+
+from blocks.errors import AnalystError, ClaimLost, QuestionTooLong, StoreError
 from blocks.excerpt import MIN_BUDGET_TOKENS, excerpt_of
 from blocks.models import Answer, Decision, Filing, Question, Reply, Submission, utc_now
 from blocks.question import half_tokens_of, question_of
+from tasks.answer_cache import answers_on_file
 from tasks.bench import Bench
+
+_logger = logging.getLogger(__name__)
 
 
 def enrich_one(filing: Filing, decision: Decision, bench: Bench) -> Answer:
@@ -24,11 +29,29 @@ def enrich_one(filing: Filing, decision: Decision, bench: Bench) -> Answer:
     question = question_about(filing, submission, decision, bench.excerpt_tokens)
 
     def buy() -> Answer:
-        return _answered(question, submission, bench)
+        bought = _answered(question, submission, bench)
+        _see_that_it_takes_no_others_place(bought, bench)
+        return bought
 
     if bench.same_text is None:
         return buy()
     return bench.same_text.answer(question, bench.fingerprint, buy)
+
+
+def _see_that_it_takes_no_others_place(bought: Answer, bench: Bench) -> None:
+    """A claim may be lost while the model is at work; then the answer of whoever has it stays.
+
+    Where there is none yet, this one is kept: it is paid for, and the other run finds it.
+    """
+    try:
+        bench.leases.see_that_it_is_ours(bought.accession)
+    except ClaimLost:
+        if bench.answers is not None and answers_on_file(
+            [bought.accession], bought.fingerprint, bench.answers
+        ):
+            raise
+    except StoreError as error:
+        _logger.warning("%s: kept, whoever has the filing by now: %s", bought.accession, error)
 
 
 def _answered(question: Question, submission: Submission, bench: Bench) -> Answer:
@@ -86,14 +109,12 @@ def answer_of(question: Question, reply: Reply, bench: Bench) -> Answer:
 
 def _asked(question: Question, bench: Bench) -> Reply:
     """Ask within the budget; what the call cost is booked whatever came of it."""
-    accession = question.filing.accession
     with bench.budget.reserve(bench.analyst.worst_case_cost_usd(question.excerpt)) as reserved:
-        if accession in bench.gone:
+        try:
+            bench.leases.see_that_it_is_ours(question.filing.accession)
+        except StoreError:
             reserved.settle(0.0)
-            raise ClaimLost(
-                f"{accession}: this run's lease ran out and another run has the filing",
-                subject=accession,
-            )
+            raise
         if bench.brake.reason is not None:  # a door was closed while this one was on its way
             reserved.settle(0.0)
             raise bench.brake.reason

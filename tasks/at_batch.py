@@ -63,7 +63,7 @@ class AtBatch:
 
     def noted(self, accessions: Iterable[str]) -> set[str]:
         """Those that may be at a batch."""
-        return {one for one in accessions if self.folder.has(self._place(one))}
+        return {one for one in accessions if self.folder.is_taken(self._place(one))}
 
     def look(self, accessions: Iterable[str], question_of: QuestionOf) -> set[str]:
         """Find these at their batches; take in what is answered, and let go what is at none.
@@ -105,12 +105,15 @@ class AtBatch:
 
         Raises:
             AnalystError: an endpoint that takes no batches, or not now.
+            StoreError: it cannot be told which filings are still this run's.
         """
         with self.bench.analyst.batches() as batches:
             if self._under_way is None:
                 self._under_way = self._asked_by_others(batches)
             self._leave_to_others(questions, self._under_way)
-            passed_over = self.held | self.bench.gone
+            leases = self.bench.leases
+            leases.see_that_they_are_ours(one.filing.accession for one in questions)
+            passed_over = self.held | leases.gone
             new = [one for one in questions if one.filing.accession not in passed_over]
             for portion in batches.split(self._once_a_text(new)):
                 self._submit(batches, portion)
@@ -135,12 +138,15 @@ class AtBatch:
         return f"{self._asked}/{accession}"
 
     def _note(self, accession: str) -> _Note | None:
-        """None where it cannot be read."""
+        """None where it cannot be read, or is another filing's."""
         text = self.folder.noted(self._place(accession))
+        if text is None:
+            return None
         try:
-            return None if text is None else _Note.model_validate_json(text)
+            note = _Note.model_validate_json(text)
         except ValidationError:
             return None
+        return note if note.question.filing.accession == accession else None
 
     def _is_at(
         self, batches: ModelBatches, batch: Batch, accession: str, note: _Note | None
@@ -151,7 +157,10 @@ class AtBatch:
 
     def _let_go(self, accessions: Iterable[str]) -> None:
         for accession in accessions:
-            self.folder.forget(self._place(accession))
+            place = self._place(accession)
+            if self.folder.is_taken(place) and self._note(accession) is None:
+                self.folder.set_aside(place, "it is no note of a question")
+            self.folder.forget(place)
             self.held.discard(accession)
 
     def _asked_by_others(self, batches: ModelBatches) -> dict[str, str]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from blocks.analyst import Analyst
+from blocks.answers import AnswerFolder
 from blocks.budget import Budget
 from blocks.edgar import EdgarClient
 from blocks.errors import SecFilingsError, TooManyFailures
 from blocks.models import Excerpt, Usage
+from tasks.leases import Leases
 from tasks.same_text import SameText
 
 STREAK: Final = 5  # so many failures in a row are hardly the filings' own
@@ -64,9 +66,10 @@ class Brake:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every enrichment of a run shares. ``gone`` are claims that are no longer ours.
+    """What every enrichment of a run shares.
 
-    ``same_text`` None: every filing is asked about by itself.
+    ``answers`` None: no answer is kept. ``same_text`` None: every filing is asked about by
+    itself. ``unkept`` were paid for by this run and are in no file.
     """
 
     edgar: EdgarClient
@@ -74,10 +77,12 @@ class Bench:
     budget: Budget
     excerpt_tokens: int
     run_id: str
+    leases: Leases = field(default_factory=Leases)
+    answers: AnswerFolder | None = None
     same_text: SameText | None = None
     tally: Tally = field(default_factory=Tally)
     brake: Brake = field(default_factory=Brake)
-    gone: set[str] = field(default_factory=set)
+    unkept: set[str] = field(default_factory=set)
 
     @property
     def fingerprint(self) -> str:

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from prefect import Task, task
@@ -18,9 +20,9 @@ from blocks.errors import (
     AnalystError,
     AnalystRejected,
     AnalystUnavailable,
-    AnswerCacheUnusable,
     BudgetReached,
     ClaimLost,
+    ConfigurationError,
     EdgarBlocked,
     EdgarNotFound,
     EdgarUnavailable,
@@ -29,7 +31,7 @@ from blocks.errors import (
     TooManyFailures,
 )
 from blocks.models import Answer, Decision, Failure, Filing, utc_now
-from tasks.answer_cache import ByFilingAndFingerprint
+from tasks.answer_cache import ByFilingAndFingerprint, answer_key
 from tasks.ask import enrich_one
 from tasks.bench import Bench
 from tasks.passing import as_is
@@ -37,7 +39,7 @@ from tasks.passing import as_is
 # a store that is gone keeps no account of what is spent, so nothing is
 STOPS_THE_RUN: Final = (
     AnalystRejected,
-    AnswerCacheUnusable,
+    ConfigurationError,  # answers cannot be kept, or the files that hold EDGAR's requests back
     BudgetReached,
     EdgarBlocked,
     StoreUnavailable,
@@ -87,10 +89,29 @@ def enrich_filing(
     silently; the reader validates instead.
     """
     try:
-        return enrich_one(filing, decision, bench).model_dump(mode="json")
+        with _room_for_its_answer(filing, bench):
+            return enrich_one(filing, decision, bench).model_dump(mode="json")
     except STOPS_THE_RUN as error:
         bench.brake.pull(error)
         raise
+
+
+def _room_for_its_answer(filing: Filing, bench: Bench) -> AbstractContextManager[None]:
+    """Disk space for the answer, before it is paid for: what cannot be kept is not bought."""
+    if bench.answers is None:
+        return nullcontext()
+    return bench.answers.room_for(answer_key(bench.fingerprint, filing.accession))
+
+
+def see_that_it_is_kept(accession: str, bench: Bench) -> None:
+    """Stop buying once an answer is not kept: Prefect completes its task all the same."""
+    if bench.answers is None:
+        bench.unkept.add(accession)
+    elif not bench.answers.has(answer_key(bench.fingerprint, accession)):
+        bench.unkept.add(accession)
+        bench.brake.pull(
+            bench.answers.unusable(f"the answer for {accession} was bought and not kept")
+        )
 
 
 def enrich_task(
@@ -145,9 +166,11 @@ def _submit(  # noqa: PLR0913, PLR0917 - what a task run is given, and where it 
     runner: ThreadPoolTaskRunner[dict[str, Any]],
     places: threading.BoundedSemaphore,
 ) -> Iterator[tuple[Filing, PrefectFuture[dict[str, Any]]]]:
-    def ended(future: PrefectFuture[dict[str, Any]]) -> None:
+    def ended(accession: str, future: PrefectFuture[dict[str, Any]]) -> None:
         result: object = future.result(raise_on_failure=False)
         bench.brake.note(result if isinstance(result, BaseException) else None)
+        if not isinstance(result, BaseException):
+            see_that_it_is_kept(accession, bench)
         places.release()
 
     for filing in filings:
@@ -162,7 +185,7 @@ def _submit(  # noqa: PLR0913, PLR0917 - what a task run is given, and where it 
             "bench": as_is(bench),
         }
         future = runner.submit(ask, arguments)
-        future.add_done_callback(ended)
+        future.add_done_callback(partial(ended, filing.accession))
         yield filing, future
 
 

@@ -11,10 +11,12 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.context import TaskRunContext
+from pydantic import ValidationError
 
+from blocks.answers import AnswerFolder
 from blocks.edgar import EdgarClient
 from blocks.edgar_index import DayIndex
 from blocks.models import Filing
@@ -124,7 +126,7 @@ class OncePerRun(CachePolicy):
         **_: Any,  # noqa: ANN401
     ) -> str:
         """Return ``runs/<flow run id>/<unit>``."""
-        return f"runs/{inputs['run_id']}/{inputs['unit']}"
+        return _place(inputs["run_id"], inputs["unit"])
 
 
 _kept: Final = partial(
@@ -136,6 +138,29 @@ _kept: Final = partial(
     result_serializer="json",
     cache_result_in_memory=False,
 )
+
+
+def kept_or_read(
+    fetch: Task[..., dict[str, Any]],
+    folder: AnswerFolder,
+    unit: str,
+    run_id: str,
+    *arguments: object,
+) -> Fetched:
+    """What this run has fetched of the unit already, or fetches now.
+
+    What is kept under its name and is no such list is set aside.
+    """
+    task_of_the_run = fetch.with_options(result_storage=folder)
+    try:
+        return Fetched.model_validate(task_of_the_run(unit, run_id, *arguments))
+    except ValidationError as error:
+        folder.set_aside(_place(run_id, unit), str(error))
+        return Fetched.model_validate(task_of_the_run(unit, run_id, *arguments))
+
+
+def _place(run_id: str, unit: str) -> str:
+    return f"runs/{run_id}/{unit}"
 
 
 @_kept

@@ -145,10 +145,13 @@ class ReferenceTable(Generic[TableT]):
             serializer=JSONSerializer(),
             cache_result_in_memory=False,
         )
+        key = table_key(self._fetch.name, self._source)
         try:
-            record = store.read(table_key(self._fetch.name, self._source))
+            record = store.read(key)
             return _Held(self._load(record.result), record.expiration or _NEVER)
-        except (ValueError, EdgarError, PriceError):
+        except (ValueError, EdgarError, PriceError) as error:
+            if self._folder.is_taken(key):
+                self._folder.set_aside(key, str(error))
             return None
 
     def _fetched(self, *, over_another_shape: bool) -> _Held[TableT]:

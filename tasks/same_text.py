@@ -101,11 +101,11 @@ class SameText:
         if accession is None:
             return None
         if ACCESSION_PATTERN.fullmatch(accession) is None:
-            self.folder.set_aside(place)
+            self.folder.set_aside(place, "it notes no accession number")
             return None
         answer = answers_on_file([accession], fingerprint, self.folder).get(accession)
         if answer is not None and answer.excerpt_sha256 != question.excerpt.sha256:
-            self.folder.set_aside(place)
+            self.folder.set_aside(place, f"{accession} has another text")
             return None
         return answer
 

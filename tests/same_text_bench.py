@@ -20,6 +20,7 @@ from blocks.models import Answer, Decision, Verdict
 from sandbox.market import DayFiling
 from tasks.ask import enrich_one
 from tasks.bench import Bench
+from tasks.leases import Leases
 from tasks.same_text import SameText
 
 KEPT = Decision(verdict=Verdict.UNKNOWN_PRICE_KEPT, ticker="QLMR", price_usd=4.0)
@@ -36,6 +37,7 @@ def laid_out(  # noqa: PLR0913 - all that runs may differ in
     ttl: timedelta | None = None,
     paid_by: str | None = None,
     budget_usd: float | None = None,
+    leases: Leases | None = None,
 ) -> Iterator[Bench]:
     """A bench at these stand-ins; without a model the rules answer."""
     edgar = EdgarClient(
@@ -56,6 +58,8 @@ def laid_out(  # noqa: PLR0913 - all that runs may differ in
         budget=Budget(budget_usd),
         excerpt_tokens=4_000,
         run_id=run_id,
+        leases=leases or Leases(),
+        answers=answers,
         same_text=SameText(answers, ttl, paid_by) if shares else None,
     )
     edgar.close()

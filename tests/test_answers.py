@@ -68,14 +68,14 @@ def test_a_key_cannot_leave_the_folder(folder: AnswerFolder) -> None:
 def test_what_was_set_aside_already_is_no_error(folder: AnswerFolder) -> None:
     """Two threads may find the same file unreadable."""
     folder.write_path("a", b"garbage")
-    folder.set_aside("a")
-    folder.set_aside("a")
+    folder.set_aside("a", "it is garbage")
+    folder.set_aside("a", "it is garbage")
     assert folder.noted("a.unreadable") == "garbage"
 
 
-def test_a_note_comes_back_and_where_there_is_none_there_is_nothing(folder: AnswerFolder) -> None:
+def test_a_note_comes_back_and_what_is_no_note_reads_as_empty(folder: AnswerFolder) -> None:
     folder.note("a/b", "note")
-    assert (folder.noted("a/b"), folder.noted("a/c"), folder.noted("a")) == ("note", None, None)
+    assert (folder.noted("a/b"), folder.noted("a/c"), folder.noted("a")) == ("note", None, "")
 
 
 def test_only_one_at_a_time_has_a_turn_and_it_leaves_no_file(
@@ -122,6 +122,22 @@ def test_the_probe_leaves_nothing_behind(folder: AnswerFolder, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "answers").rglob("*")] == ["enrich", "f"]
 
 
+def test_the_probe_passes_whatever_its_random_bytes_are(
+    folder: AnswerFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in 65,536 begins like JSON, which is not written as it is."""
+    monkeypatch.setattr("blocks.answers.os.urandom", b'{"'.ljust)
+    folder.probe("enrich/f")
+
+
+def test_room_that_was_tidied_away_meanwhile_costs_no_answer(folder: AnswerFolder) -> None:
+    with folder.room_for("enrich/f/1"):
+        [room] = (folder.root / "enrich" / "f").iterdir()
+        room.unlink()
+        folder.write_path("enrich/f/1", result_of("paid"))
+    assert folder.read_path("enrich/f/1") == result_of("paid")
+
+
 def test_a_folder_that_cannot_be_made_stops_the_run_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     blocked = AnswerFolder(basepath=str(tmp_path / "file" / "answers"))
@@ -131,11 +147,15 @@ def test_a_folder_that_cannot_be_made_stops_the_run_with_the_remedy(tmp_path: Pa
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110
-def test_a_full_disk_stops_the_run(folder: AnswerFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_run(
+    folder: AnswerFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """/dev/full is the kernel's own full disk: every write to it fails with ENOSPC."""
+    link_to_full = tmp_path / "half"
+    link_to_full.symlink_to("/dev/full")
     monkeypatch.setattr(
         "blocks.answers.tempfile.mkstemp",
-        lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nonexistent/half"),
+        lambda **_: (os.open("/dev/full", os.O_WRONLY), link_to_full),
     )
     with pytest.raises(AnswerCacheUnusable, match="No space left"):
         folder.probe("enrich/f")

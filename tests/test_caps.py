@@ -170,7 +170,7 @@ def test_a_store_that_goes_away_stops_the_run_after_the_calls_in_flight(
         return normal
 
     house.model.faults.add(faults.Fault("the disk fails", lose_the_store))
-    with pytest.raises(StoreUnavailable, match="damaged one is to be replaced"):
+    with pytest.raises(StoreUnavailable, match="move a damaged one away"):
         house.run(source="rss", concurrency=2)
     assert len(house.model.ledger) <= 2
 

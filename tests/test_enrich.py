@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
+from kept_tables import record_in, rewrite
 from prefect.client.schemas.objects import State, StateType, TaskRun
 from prefect.context import TaskRunContext
 from prefect.results import ResultStore
@@ -213,9 +214,9 @@ class TestAnswersOnFile:
 
     def test_fields_that_a_later_version_wrote_make_it_none(self, folder: AnswerFolder) -> None:
         path = write_answer(folder, 1)
-        record = json.loads(path.read_bytes())
+        record = record_in(path)
         kept = json.loads(record["result"]) | {"mood": "fine"}
-        path.write_text(json.dumps(record | {"result": json.dumps(kept)}))
+        rewrite(path, record | {"result": json.dumps(kept)})
         assert on_file(folder, 1) == set()
 
     def test_a_pickle_is_never_loaded(self, folder: AnswerFolder, tmp_path: Path) -> None:
@@ -227,9 +228,9 @@ class TestAnswersOnFile:
             "harmless",
             pickled=True,
         )
-        record = json.loads(path.read_bytes())
+        record = record_in(path)
         record["result"] = base64.encodebytes(pickle.dumps(Trap(marker))).decode()
-        path.write_text(json.dumps(record))
+        rewrite(path, record)
         assert on_file(folder, 1) == set()
         assert not marker.exists()
 
@@ -432,7 +433,7 @@ class TestOneFiling:
     def test_a_claim_that_went_to_another_run_is_not_paid_for(
         self, stand_ins: tuple[StandInSec, StandInModel], bench: Bench
     ) -> None:
-        bench.gone.add(offered().accession)
+        bench.leases.gone.add(offered().accession)
         with pytest.raises(ClaimLost, match=offered().accession):
             enrich_one(offered(), UNKNOWN, bench)
         assert len(stand_ins[1].ledger) == 0

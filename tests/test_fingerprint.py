@@ -37,6 +37,7 @@ NOT_HASHED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "tasks.ask": "puts hashed parts together; test_question shows that it adds nothing",
         "tasks.bench": "holds the blocks of a run",
+        "tasks.answer_cache": "finds kept answers, and keeps them as they are",
         "blocks.analyst": "decided below: its fields, the request it sends, what it hands on",
         "blocks.models": "hashed by definition, for those that hashed modules use",
         "blocks.errors": "words of errors, and an error is no answer",
@@ -57,7 +58,8 @@ RULES: Final = {
     *("rules", "rule_findings", "rule_sentences", "rule_values", "item_rules"),
     *("phrases_of_business", "phrases_of_capital", "phrases_of_deals", "phrases_of_trouble"),
 }
-NOT_WALKED: Final = {"tasks.bench"}  # money, and how bytes are carried
+# money, and how bytes are carried and kept
+NOT_WALKED: Final = {"tasks.bench", "tasks.answer_cache"}
 # Libraries that hashed modules use and whose versions are not hashed, with the reason.
 NOT_VERSIONED: Final = {
     "pydantic": "checks values, and hands them on as they are",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from kept_tables import expire, kept_file
+from kept_tables import expire, kept_file, record_in, rewrite
 from pandas import DataFrame
 from prefect.serializers import PickleSerializer
 from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
@@ -258,18 +258,18 @@ def torn(file: Path) -> None:
 
 def of_another_shape(file: Path) -> None:
     """Fresh, and as some other version might have kept it."""
-    file.write_text(file.read_text().replace("as_of", "at"))
+    record = record_in(file)
+    rewrite(file, {**record, "result": record["result"].replace("as_of", "at")})
 
 
 def no_table_at_all(file: Path) -> None:
-    record = json.loads(file.read_text())
-    file.write_text(json.dumps({**record, "result": "[1, 2]"}))
+    rewrite(file, {**record_in(file), "result": "[1, 2]"})
 
 
 def to_be_unpickled(file: Path) -> None:
-    record = json.loads(file.read_text())
+    record = record_in(file)
     record["metadata"]["serializer"] = PickleSerializer().model_dump(mode="json")
-    file.write_text(json.dumps(record))
+    rewrite(file, record)
 
 
 BREAKAGES = [torn, of_another_shape, no_table_at_all, to_be_unpickled]

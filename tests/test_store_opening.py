@@ -113,7 +113,7 @@ def test_a_damaged_file_is_reported_and_not_overwritten(
     take(store, *range(1, 200), owner="a")
     damaged = damage(duckdb_backend.path.read_bytes())
     duckdb_backend.path.write_bytes(damaged)
-    with pytest.raises(StoreUnavailable, match="backup") as refused:
+    with pytest.raises(StoreUnavailable, match="last night's copy") as refused:
         store.lookup([accession(1)])
     assert str(duckdb_backend.path) in str(refused.value)
     assert duckdb_backend.path.read_bytes() == damaged
