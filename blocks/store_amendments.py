@@ -23,13 +23,21 @@ def link_amendments(
     if not found:
         return ()
     transaction.rows(sql.ADD_REPORTED, *reported_columns(found))
-    kin = transaction.rows(sql.KIN, list(found))
+    links, changed = relink(transaction, found)
+    ours = {name: links[name] for name in map(accession_of, found) if links[name].named}
+    return _successions(transaction, {**ours, **changed})
+
+
+def relink(
+    transaction: Transaction, keys: Iterable[int]
+) -> tuple[Mapping[str, Links], Mapping[str, Links]]:
+    """Link these filings and all their kin by what is noted; all links, and those it changed."""
+    kin = transaction.rows(sql.KIN, list(keys))
     links, before = links_among(map(_analysed, kin)), dict(map(_links, kin))
     changed = {name: one for name, one in links.items() if one != before[name]}
     if changed:
         transaction.rows(sql.SET_LINKS, *link_columns(changed))
-    ours = {name: links[name] for name in map(accession_of, found) if links[name].named}
-    return _successions(transaction, ours | changed)
+    return links, changed
 
 
 def _successions(transaction: Transaction, links: Mapping[str, Links]) -> tuple[Succession, ...]:

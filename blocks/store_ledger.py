@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString, NamedTuple
 
 import blocks.store_sql as sql
+from blocks.announcements import announcements_of
 from blocks.errors import ParameterError
 from blocks.models import (
     ACCESSION_PATTERN,
@@ -16,8 +17,10 @@ from blocks.models import (
     Outcome,
     accession_key,
     accession_of,
+    utc_now,
 )
 from blocks.store_amendments import link_amendments
+from blocks.store_announcements import note
 from blocks.store_rows import (
     Mark,
     analysis_columns,
@@ -206,6 +209,8 @@ def record(  # noqa: PLR0913 - what to store, and on what terms
     marks = finished | failed
     _write(transaction, ends, {key: failures[key] for key in failed}, marks, owner)
     successions = link_amendments(transaction, ends)
+    stored = [outcome for key, outcome in outcomes.items() if key in finished]
+    note(transaction, announcements_of(stored, successions, utc_now()), owner)
     unmarked = (outcomes.keys() | failures.keys()) - marks.keys() - standing.keys()
     before = _stored_before(transaction, unmarked, owner) if unmarked else set()
     recorded = Recorded(

@@ -37,8 +37,14 @@ def outcome_columns(outcomes: Mapping[int, Outcome], marks: Mapping[int, Mark]) 
 
 def analysis_columns(outcomes: Mapping[int, Outcome]) -> Columns:
     """From key to answer, for ``ADD_ANALYSES``; outcomes without an answer give no row."""
-    answers = [(key, outcome.answer) for key, outcome in outcomes.items()]
-    return _transposed([_analysis_row(key, answer) for key, answer in answers if answer], width=10)
+    return answer_columns(
+        {key: outcome.answer for key, outcome in outcomes.items() if outcome.answer}
+    )
+
+
+def answer_columns(answers: Mapping[int, Answer]) -> Columns:
+    """From key to answer, for ``ADD_ANALYSES``."""
+    return _transposed([_analysis_row(key, answer) for key, answer in answers.items()], width=10)
 
 
 def failure_columns(failures: Mapping[int, Failure], marks: Mapping[int, Mark]) -> Columns:

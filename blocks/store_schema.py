@@ -3,6 +3,7 @@
 A step that has been released is never edited: stores out there have taken it.
 """
 
+import re
 from typing import LiteralString, NamedTuple
 
 from blocks.errors import StoreTooNew, StoreUnavailable
@@ -158,6 +159,16 @@ SELECT day, model,
     WHEN open_until <= now() AND worst_nano IS NULL THEN 1 END) AS unpriced_calls
 FROM spending GROUP BY day, model"""
 
+_ANNOUNCEMENT: LiteralString = """
+CREATE TABLE announcement (    -- an event that is to be sent; its row goes once it was
+  id TEXT PRIMARY KEY,         -- the event's
+  occurred_at TIMESTAMPTZ NOT NULL,
+  place INTEGER NOT NULL,      -- among those recorded together
+  event TEXT NOT NULL,         -- JSON, all the rest of it
+  sender TEXT NOT NULL,        -- the run that is to send it
+  held_until TIMESTAMPTZ NOT NULL  -- then any run may
+)"""
+
 STEPS: tuple[Step, ...] = (
     Step(
         "claims, outcomes, analyses and failures",
@@ -191,11 +202,13 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step("same text", (_ANALYSES_WITH_SAME_TEXT,)),
+    Step("announcements", (_ANNOUNCEMENT,)),
 )
 _OURS = frozenset(
     {"seen", "outcome", "analysis", "failure", "analyses", "feed_mark", "certificate"}
-    | {"reported", "amendment_link", "spending", "spent_by_day"}
+    | {"reported", "amendment_link", "spending", "spent_by_day", "announcement"}
 )
+_ON_SEEN = re.compile(r"(CREATE TABLE|ALTER TABLE|INDEX seen_\w+ ON) seen\b")
 _TABLES: LiteralString = """
 SELECT table_name FROM information_schema.tables
 WHERE table_catalog = current_database() AND table_schema = current_schema()"""
@@ -227,6 +240,21 @@ def bring_up_to_date(
         )
     for number, step in enumerate(steps[version:], version + 1):
         _apply(transaction, number, step, dedicated=dedicated)
+
+
+def missing_tables(transaction: Transaction) -> tuple[str, ...]:
+    """Tables and views that a store of this version has, and this one has not, by name."""
+    present = {str(name) for (name,) in transaction.rows(_TABLES)}
+    return tuple(sorted(_OURS - present))
+
+
+def make_seen_anew(transaction: Transaction, *, dedicated: bool) -> None:
+    """Drop ``seen`` and make it, empty, as all steps together do."""
+    transaction.rows("DROP TABLE IF EXISTS seen")
+    for step in STEPS:
+        for statement in step.shared if dedicated else step.shared + step.postgres:
+            if _ON_SEEN.search(statement):
+                transaction.rows(statement)
 
 
 def _version(transaction: Transaction) -> int | None:

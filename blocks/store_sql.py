@@ -176,10 +176,10 @@ LEFT JOIN amendment_link l ON l.k = o.k
 WHERE $1::bigint[] IS NULL OR o.k IN (SELECT unnest($1::bigint[]))
 ORDER BY o.recorded_at, o.k"""
 
-# $1 keys -> key, filing as it was when its latest outcome was stored
+# $1 keys -> key, filing as it was when its latest outcome was stored; seen may have lost it
 FILINGS: LiteralString = """
-SELECT o.k, o.filing FROM outcome o JOIN seen s ON s.k = o.k AND s.done_at = o.recorded_at
-WHERE o.k IN (SELECT unnest($1::bigint[]))"""
+SELECT DISTINCT ON (k) k, filing FROM outcome
+WHERE k IN (SELECT unnest($1::bigint[])) ORDER BY k, recorded_at DESC"""
 
 # the columns of reported; what a header says of a filing is the same however often it is read
 ADD_REPORTED: LiteralString = """

@@ -1,48 +1,50 @@
-"""One event per analysis and one per superseded analysis: what automations can wait for."""
+"""Announcing: events handed to Prefect's server, for automations to wait for."""
 
-from collections.abc import Iterable
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, Final
 
-from prefect.events import emit_event
+from httpx import HTTPError
+from prefect.client.orchestration import get_client
+from prefect.events.related import related_resources_from_run_context
+from prefect.exceptions import PrefectException
+from prefect.utilities.asyncutils import run_coro_as_sync
 
-from blocks.models import Answer, Filing, Outcome
-from blocks.store_values import Succession
+from blocks.announcements import Announcement
+from blocks.errors import NotAnnounced
 
-
-def announce(outcomes: Iterable[Outcome], successions: Iterable[Succession]) -> None:
-    """Emit ``sec-filing.enriched`` and ``sec-filing.superseded`` on the filings concerned."""
-    for outcome in outcomes:
-        if outcome.answer is not None:
-            _enriched(outcome, outcome.answer)
-    for succession in successions:
-        if succession.superseded_by is not None:
-            _superseded(succession.filing, succession.superseded_by)
-
-
-def _enriched(outcome: Outcome, answer: Answer) -> None:
-    analysis = answer.reply.analysis
-    emit_event(
-        event="sec-filing.enriched",
-        resource=_resource(outcome.filing),
-        payload={
-            "ticker": outcome.decision.ticker if outcome.decision else None,
-            "from_cache": outcome.from_cache,
-            "same_text_as": answer.same_text_as,
-            **analysis.model_dump(mode="json"),
-        },
-    )
+PATIENCE_S: Final = 60.0  # for all of Prefect's own retries together
 
 
-def _superseded(filing: Filing, by: Filing) -> None:
-    emit_event(
-        event="sec-filing.superseded",
-        resource=_resource(filing),
-        related=[{**_resource(by), "prefect.resource.role": "amendment"}],
-        payload={"superseded_by": by.accession, "form": by.form},
-    )
+def announce(announcements: Sequence[Announcement]) -> None:
+    """Send these, and return once Prefect's server has taken all of them, in order.
+
+    By one request, whose answer tells. Prefect's ``emit_event`` puts an event into a queue
+    of this process, which a kill loses, a full queue drops, and nobody is told.
+    Like its events these name the flow run that sends them, its deployment and its tags.
+
+    Raises:
+        NotAnnounced: the server has not answered that it has taken them.
+    """
+    try:
+        run_coro_as_sync(_send(announcements))
+    except (HTTPError, PrefectException, TimeoutError, ValueError) as error:  # or a spoilt row
+        raise NotAnnounced(
+            f"Prefect's server has not taken {len(announcements)} events: "
+            f"{str(error) or type(error).__name__}"
+        ) from error
 
 
-def _resource(filing: Filing) -> dict[str, str]:
-    return {
-        "prefect.resource.id": f"sec-filing.{filing.accession}",
-        "prefect.resource.name": f"{filing.form} {filing.issuers[0].name}",
-    }
+async def _send(announcements: Sequence[Announcement]) -> None:
+    async with asyncio.timeout(PATIENCE_S), get_client() as client:
+        run = await related_resources_from_run_context(client)
+        context = [one.model_dump(mode="json") for one in run]
+        events = [_event(one, context) for one in announcements]
+        await client.request("POST", "/events", json=events)
+
+
+def _event(one: Announcement, context: Sequence[Any]) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(one.event)
+    related = [*event.get("related", ()), *context]
+    return event | {"id": one.id, "occurred": one.occurred_at.isoformat(), "related": related}

@@ -604,4 +604,4 @@ def test_a_frame_is_a_few_statements_however_long(
     analysed = [reporting(n, "8-K/A" if n > 5 else "8-K") for n in numbers[:500]]
     store.record(analysed, [failure(n) for n in numbers[500:]], owner="a")
     assert len(store.lookup([accession(n) for n in numbers]).done) == 500
-    assert len(asked) < 25
+    assert len(asked) < 26

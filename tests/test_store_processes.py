@@ -34,7 +34,8 @@ def test_processes_that_open_a_store_at_once_are_granted_each_filing_once(
 def test_a_process_killed_while_recording_leaves_nothing_half_done(backend: Backend) -> None:
     store = backend.store()
     take(store, 1, 2, 3, owner="killed")
-    first, third, last = 1, 3, 7  # of two updates, outcomes, analyses, failures, and two for links
+    # of two updates, outcomes, analyses, failures, two for links, and what is to be announced
+    first, third, last = 1, 3, 8
     doomed = [child("die_after", backend.url, write) for write in (first, third, last)]
     for process in doomed:
         process.communicate(timeout=60)
@@ -43,6 +44,7 @@ def test_a_process_killed_while_recording_leaves_nothing_half_done(backend: Back
     assert store.outcomes().empty
     assert backend.rows("SELECT count(*) FROM failure") == [(0,)]
     assert backend.rows("SELECT count(*) FROM reported") == [(0,)]
+    assert backend.rows("SELECT count(*) FROM announcement") == [(0,)]
     assert store.claim(filings(1, 2, 3), owner="next", lease_s=60).held == names(1, 2, 3)
     store.renew([accession(n) for n in (1, 2, 3)], owner="killed", lease_s=0)
     assert take(store, 1, 2, 3, owner="next") == [1, 2, 3]
