@@ -7,6 +7,7 @@ only while no worker is up.
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -18,7 +19,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Crashed
 
 from flows.stack import POOL
@@ -35,21 +36,33 @@ def main() -> int:
 
 def close_dead_runs(client: SyncPrefectClient) -> None:
     """Mark as Crashed every run that should have a process of the pool, and its days' runs."""
-    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(any_=_IN_A_PROCESS))
-    dead = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=unfinished),
+    close(client, in_a_process(client))
+
+
+def in_a_process(client: SyncPrefectClient) -> list[FlowRun]:
+    """The runs that have a process of the pool, or should have one."""
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=_unfinished()),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
     )
+
+
+def close(client: SyncPrefectClient, dead: Sequence[FlowRun]) -> None:
+    """Mark these runs as Crashed, and their days' runs."""
     below = FlowRunFilterParentFlowRunId(any_=[run.id for run in dead])
-    dead += client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=unfinished, parent_flow_run_id=below)
+    days = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=_unfinished(), parent_flow_run_id=below)
     )
     ended: State[None] = Crashed(
         message="The installation was stopped during this run. Filings it had not finished come "
         "free when their lease runs out; a retry of the run has them at once."
     )
-    for run in dead:
+    for run in (*dead, *days):
         client.set_flow_run_state(run.id, ended, force=True)
+
+
+def _unfinished() -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=_IN_A_PROCESS))
 
 
 if __name__ == "__main__":
