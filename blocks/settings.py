@@ -28,6 +28,8 @@ LONGEST_DAYS: Final = 36_525  # a hundred years; a longer wait is a slip of the 
 Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * LONGEST_DAYS, allow_inf_nan=False)]
 Days = Annotated[float, Field(gt=0, le=LONGEST_DAYS, allow_inf_nan=False)]
+# a run is retried within days, and Prefect itself prunes nothing younger than an hour
+KeptDays = Annotated[float, Field(ge=1, le=LONGEST_DAYS, allow_inf_nan=False)]
 OffIfZero = BeforeValidator(_none_if_off)
 
 
@@ -62,6 +64,9 @@ class Settings(BaseSettings):
     sec_llm_max_concurrent: int = Field(
         10, ge=1, le=100, description="filings enriched at the same time"
     )
+    sec_keep_runs_days: Annotated[KeptDays | None, OffIfZero] = Field(
+        14, description="days until a run and what it left behind are pruned; 0: never"
+    )
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -92,6 +97,12 @@ class Settings(BaseSettings):
         """How long an outcome counts as seen; None: for ever."""
         return None if self.seen_ttl_days is None else timedelta(days=self.seen_ttl_days)
 
+    @property
+    def runs_kept(self) -> timedelta | None:
+        """How long runs and what they left behind are kept; None: for ever."""
+        days = self.sec_keep_runs_days
+        return None if days is None else timedelta(days=days)
+
     def switched_off(self) -> tuple[str, ...]:
         """Names of the stages that are switched off, as the environment spells them."""
         return tuple(
@@ -108,15 +119,22 @@ class Settings(BaseSettings):
     def shown(self) -> dict[str, str]:
         """Every switch by its environment name with the value that holds, for the report.
 
-        A bound that is not set reads ``off``, a duration ``never expires``;
-        durations are in the unit of the name.
+        A bound that is not set reads ``off``, a duration ``never expires`` or
+        ``never pruned``; durations are in the unit of the name.
         """
         return {name.upper(): _shown(name, value) for name, value in self}
 
 
+_NEVER: Final = {
+    "sec_llm_cache_ttl_hours": "never expires",
+    "seen_ttl_days": "never expires",
+    "sec_keep_runs_days": "never pruned",
+}
+
+
 def _shown(name: str, value: bool | float | None) -> str:  # noqa: FBT001 - a switch's own value
     if value is None:
-        return "never expires" if "ttl" in name else "off"
+        return _NEVER.get(name, "off")
     if isinstance(value, bool):
         return "on" if value else "off"
     number = f"{value:.15g}"

@@ -1,8 +1,9 @@
 """The store of seen filings: who works on what, and how every filing ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Self
 
 import pandas as pd
@@ -13,11 +14,16 @@ from sqlalchemy.engine import URL, make_url
 
 import blocks.store_days as days
 import blocks.store_ledger as ledger
+import blocks.store_pruning as pruning
 import blocks.store_sql as sql
 from blocks.certificate import Certificate, Issued
 from blocks.errors import ConfigurationError, ParameterError
 from blocks.models import Answer, Failure, Filing, Outcome, accession_key, utc_now
+from blocks.store_copy import copy_store
+from blocks.store_duckdb import DuckDbWindow
+from blocks.store_health import StoreHealth
 from blocks.store_memory import SeenMemory
+from blocks.store_outbox import Outbox
 from blocks.store_spending import SpendingLedger
 from blocks.store_values import (
     AnswerCosts,
@@ -201,7 +207,8 @@ class SeenStore(Block):
         does not count costs no attempt. An analysis that counts is replaced by
         another one only: a rejection, a parking or a failure lets it stand, and
         the attempts at it are counted from 1 again. Amendments are linked to what they amend,
-        whichever of the two comes first. Repeating the call writes nothing twice.
+        whichever of the two comes first. What is to be announced
+        is noted in the same transaction. Repeating the call writes nothing twice.
 
         Raises:
             ParameterError: an accession is named twice.
@@ -285,10 +292,44 @@ class SeenStore(Block):
         with self._transaction() as transaction:
             return days.certificates(transaction, day)
 
+    def prune(self, *, kept: timedelta) -> Mapping[str, int]:
+        """Remove what has had its day; how many rows went, by kind.
+
+        Of failures older than ``kept`` the latest of each filing stays. An outcome
+        that no longer counts as seen, and is older than ``kept`` as well, loses its
+        place among the seen: it is as if the filing had never been met, which is what
+        it is treated as already. Where outcomes count for ever none does. Outcomes,
+        analyses, certificates and payments are never removed.
+        """
+        with self._transaction(writes=True) as transaction:
+            return pruning.prune(transaction, kept=kept, ttl=self._ttl)
+
+    def make_copy(self) -> Path | None:
+        """Copy the DuckDB file beside itself, in the place of the copy before; None: a server's.
+
+        The copy has been read through. Raises as all methods do; then the one before stays.
+        """
+        return copy_store(self._window) if isinstance(self._window, DuckDbWindow) else None
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is recorded and not announced yet, in the same store."""
+        return Outbox(self._window)
+
     @property
     def spending(self) -> SpendingLedger:
         """What calls of the model cost, in the same store and under the same discipline."""
         return SpendingLedger(self._window)
+
+    @property
+    def health(self) -> StoreHealth:
+        """Whether the tables of this store agree, and what mends them."""
+        return StoreHealth(self._window, self.max_attempts)
+
+    @property
+    def file(self) -> Path | None:
+        """The DuckDB file behind it, whether or not it is there; None: a database server."""
+        return self._window.path if isinstance(self._window, DuckDbWindow) else None
 
     def _transaction(self, *, writes: bool = False) -> AbstractContextManager[Transaction]:
         return ledger.opened(self._window, writes=writes)

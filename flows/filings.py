@@ -24,13 +24,16 @@ from blocks.plan import (
     see_that_batches_can_be_asked,
 )
 from blocks.settings import Settings
+from flows.announcer import Announcer
 from flows.batched import ask_in_batches
 from flows.days import day_by_day
 from flows.ending import end_of
 from flows.funnel import draw_funnel
+from flows.housekeeping import prune_what_is_past
 from flows.laid_out import Wishes, laid_out
 from flows.listed import ciks_asked_for, work_through_a_list
 from flows.live import watch_the_feed
+from flows.only_process import only_process_of
 from flows.planning import plan_the_cost
 from flows.progress import Progress
 from flows.quiet_exit import close_standard_error_at_exit
@@ -120,6 +123,7 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
     Raises:
         RunNeedsAttention: the run is complete, and some of its filings failed, or a day is
             not complete; a retry of the run works on what is left.
+        StillAtWork: it is a retry, and the process of the run that was retried lives.
     """
     today = eastern_day(flow_run.get_scheduled_start_time())  # also of a retry
     settings = Settings.from_environment()
@@ -145,7 +149,7 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
         unknown=unknown_price,
     )
     run_id = str(flow_run.get_id())
-    with Rooms.opened(profile, settings) as rooms:
+    with Rooms.opened(profile, settings) as rooms, only_process_of(run_id, rooms.answers):
         see_that_batches_can_be_asked(
             ask_by,
             source=source,
@@ -161,18 +165,23 @@ def sec_filings(  # noqa: PLR0913, PLR0917 - flat parameters are what the UI's r
                 excerpt_tokens=excerpt_tokens,
                 budget_usd=budget_usd,
                 concurrency=concurrency or settings.sec_llm_max_concurrent,
+                lease_s=lease_s,
                 share_same_text=share_same_text,
                 refresh=refresh,
                 ask_by=ask_by,
             ),
         )
-        progress = Progress(rooms.store, owner=run_id, lease_s=lease_s, gone=enrichment.bench.gone)
-        run = Run(run_id, rooms, settings, rule, enrichment, progress, lease_s)
+        progress = Progress(rooms.store, enrichment.bench.leases)
+        announcer = Announcer(rooms.store, run_id)
+        run = Run(run_id, rooms, settings, rule, enrichment, progress, announcer)
         if plan_only:
             return plan_the_cost(source, plan, run, today)
         enrichment.check()
+        announcer.tell_what_waits()
         with progress.leases_kept():
             _work(plan, run, today)
+        if source == "batch":
+            prune_what_is_past(run)
         funnel = draw_funnel(source, run, today)
         publish_report(
             as_is(funnel),

@@ -60,6 +60,7 @@ def draw_funnel(source: str, run: Run, today: date) -> Funnel:
         days=tuple(sentence(certificate) for certificate in run.certificates),
         open_days=tuple(open_days_of(run, today)),
         notes=tuple(notes_of(run, today)),
+        pruned=run.pruned.removed,
     )
 
 
@@ -96,7 +97,10 @@ def open_days_of(run: Run, today: date) -> Iterator[str]:
 def notes_of(run: Run, today: date) -> Iterator[str]:
     """What a reader of the run's report should know besides the counts."""
     yield from run.notes
+    if run.announcer.trouble:
+        yield f"Not everything was announced: {run.announcer.trouble}"
     yield from run.rooms.tables.notes
+    yield from run.pruned.left
     for day in run.no_index:
         if _was_closed(day, run):
             yield f"EDGAR has no daily index for {day}, and one for a later day: it was closed"

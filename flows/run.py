@@ -14,10 +14,13 @@ from blocks.errors import (
 )
 from blocks.models import Decision
 from blocks.settings import Settings
+from flows.announcer import Announcer
 from flows.enrichment import Enrichment
 from flows.progress import Progress
 from flows.rooms import Rooms
 from tasks.fetched import Fetched
+from tasks.housekeeping import Pruned
+from tasks.leases import Leases
 from tasks.price_filter import PriceRule
 
 WAITING_FOR_SEC: Final = "WaitingForSEC"  # as Prefect's own state names are written
@@ -33,7 +36,8 @@ class Run:
     ``no_index`` have none (yet); ``days_left`` are left undone. ``ended_by`` is
     what kept the run from going on to its next unit. ``decided`` is what the price
     filter said of filings when they were asked about in batches: it holds for the run,
-    though prices move while the batches are waited for.
+    though prices move while the batches are waited for. ``pruned`` is what its
+    housekeeping removed.
     """
 
     id: str
@@ -42,7 +46,7 @@ class Run:
     rule: PriceRule
     enrichment: Enrichment
     progress: Progress
-    lease_s: int
+    announcer: Announcer
     notes: list[str] = field(default_factory=list)
     days_read: list[date] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
@@ -52,11 +56,17 @@ class Run:
     days_left: tuple[date, ...] = ()
     ended_by: SecFilingsError | None = None
     decided: dict[str, Decision] = field(default_factory=dict)
+    pruned: Pruned = field(default_factory=Pruned)
 
     def met(self, fetched: Fetched) -> None:
         """Take note of what a fetch found."""
         self.notes += [note for note in fetched.notes if note not in self.notes]
         self.progress.met |= {filing.accession for filing in fetched.filings}
+
+    @property
+    def leases(self) -> Leases:
+        """The run's claims."""
+        return self.enrichment.bench.leases
 
     @property
     def open_certificates(self) -> tuple[Certificate, ...]:

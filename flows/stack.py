@@ -9,22 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
 import httpx
 
 from blocks.errors import ConfigurationError
+from blocks.settings import Settings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 POOL: Final = "sec-filings"
 START_LIMIT_S: Final = 120
 STOP_LIMIT_S: Final = 15
+EVENTS_KEPT: Final = timedelta(days=3)
 HEARTBEAT_S: Final = 30  # how often a run shows that it lives; Prefect knows no less
 
 # One commit for many task runs and events instead of one each: 7 ms instead of
 # 27-46 ms of server time per task run (docs/decisions.md, "Prefect's server").
-_SERVER_BATCHING: Final = {
+SERVER_BATCHING: Final = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
@@ -57,7 +60,8 @@ class Stack:
         """The environment of every process of this installation."""
         return {
             **os.environ,
-            **_SERVER_BATCHING,
+            **SERVER_BATCHING,
+            **_pruning(Settings.from_environment().runs_kept),
             "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
@@ -65,6 +69,9 @@ class Stack:
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
             "PREFECT_WORKER_QUERY_SECONDS": "2",  # a run started by hand waits no longer
             "DO_NOT_TRACK": "1",
+            # else a page of any other site, open in a browser here, could read the blocks' secrets
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{self.ui_url},http://localhost:{self.port}",
+            **_past_the_proxy(os.environ),
             "SEC_STATE": str(self.state),
             **self._extra,
         }
@@ -128,12 +135,37 @@ class Stack:
         return self.state / "logs" / f"{name}.log"
 
 
+def _pruning(runs_kept: timedelta | None) -> dict[str, str]:
+    """What Prefect's server prunes by itself, once an hour; None: no runs.
+
+    With a run go its days' runs, task runs, states, logs and artifacts. Events are most
+    of what a run writes, and little of what a person looks at later.
+    """
+    events_kept = EVENTS_KEPT if runs_kept is None else min(EVENTS_KEPT, runs_kept)
+    pruning = {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events",
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events_kept.total_seconds():.0f}S",
+    }
+    if runs_kept is not None:
+        seconds = f"{runs_kept.total_seconds():.0f}"
+        pruning["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] = "events,flow_runs"
+        pruning["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"] = seconds
+    return pruning
+
+
 def answers(api_url: str) -> bool:
     """Whether a Prefect server is healthy at this address."""
     try:
-        return httpx.get(f"{api_url}/health", timeout=2).is_success
+        return httpx.get(f"{api_url}/health", timeout=2, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """Ask this machine itself directly: a proxy would be shown what blocks hold, in clear text."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    hosts = ",".join(filter(None, [given, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from blocks.models import Decision, Filing
+from blocks.errors import StoreUnavailable
+from blocks.models import Decision, Failure, Filing, Outcome, utc_now
 from blocks.store_values import Claim, FeedMark
 from flows.run import Run
 from tasks.dedup import claim_unseen, triage
@@ -13,7 +14,7 @@ from tasks.record import rejected, survivors
 
 
 def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> None:
-    """Dedup -> price filter -> enrich -> record, for what one fetch has found.
+    """Dedup -> price filter -> enrich -> record -> announce, for what one fetch has found.
 
     A run works on a filing once: what an earlier unit of it has met, and may
     have failed on, is left to the next run. With ``backlog`` the run also takes
@@ -30,23 +31,44 @@ def through_the_stages(fetched: Fetched, run: Run, *, backlog: bool = False) -> 
     for chunk in run.enrichment.chunks(
         survivors(sorted_out.fresh, decisions), survivors(sorted_out.suspects, decisions)
     ):
-        progress.record(*run.enrichment.enrich(chunk, decisions))
+        outcomes, failures = run.enrichment.enrich(chunk, decisions)
+        _record(outcomes, failures, run)
+        run.announcer.tell(outcomes)
+
+
+def _record(outcomes: Sequence[Outcome], failures: Sequence[Failure], run: Run) -> None:
+    """Store how a chunk ended; where that fails, say which paid answers are lost by it."""
+    try:
+        run.progress.record(outcomes, failures)
+    except StoreUnavailable as error:
+        unkept = run.enrichment.bench.unkept
+        lost = [one.filing.accession for one in outcomes if one.filing.accession in unkept]
+        if not lost:
+            raise
+        raise StoreUnavailable(
+            f"{error} {len(lost)} paid answers are lost, for they are in no answer folder "
+            f"either, and will be paid for again: {', '.join(lost)}.",
+            subject=error.subject,
+        ) from error
 
 
 def claimed(
     filings: Sequence[Filing], run: Run, *, backlog: bool = False, mark: FeedMark | None = None
 ) -> Claim:
     """Lease these to the run, on its own terms."""
-    return claim_unseen(
+    asked_at = utc_now()
+    claim = claim_unseen(
         as_is(filings),
         as_is(run.rooms.store),
         owner=run.id,
-        lease_s=run.lease_s,
+        lease_s=run.leases.lease_s,
         refresh=run.enrichment.refresh == "all",
         outdated_by=run.enrichment.outdated_by,
         backlog=backlog,
         mark=mark,
     )
+    run.leases.taken((one.filing.accession for one in claim.granted), asked_at)
+    return claim
 
 
 def met_now(fetched: Fetched, run: Run) -> list[Filing]:

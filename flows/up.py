@@ -12,9 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from blocks.errors import ConfigurationError, SecFilingsError
+from blocks.settings import Settings
 from flows.stack import Stack, answers
+from flows.upkeep import Upkeep
+
+_LOCK: Final = "up.lock"
 
 
 def main() -> int:
@@ -53,20 +58,30 @@ def up(stack: Stack) -> int:
         stack.run("flows.setup")
         worker = stack.start_worker()
         print(_welcome(stack), flush=True)
+        upkeep = Upkeep(stack.state, Settings.from_environment().runs_kept)
         ended = _on_signal()
         while not ended.wait(1):
             if worker.poll() is not None:
                 raise ConfigurationError(
                     f"the worker ended by itself; see {stack.state / 'logs' / 'worker.log'}"
                 )
+            upkeep.look()
         print("\nStopping; what was claimed comes free when its lease runs out.")
         return 0
+
+
+def is_up(state: Path) -> bool:
+    """Whether a process holds the installation in this folder."""
+    if not (state / _LOCK).exists():
+        return False
+    with _only_one(state) as first:
+        return not first
 
 
 @contextmanager
 def _only_one(state: Path) -> Iterator[bool]:
     """Hold this installation; False where another process does. Dropped with the process."""
-    with (state / "up.lock").open("w") as lock:
+    with (state / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

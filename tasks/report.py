@@ -1,4 +1,4 @@
-"""report: what a run did, as artifacts and events that a person reads in the UI."""
+"""report: what a run did, as artifacts that a person reads in the UI."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 from blocks.models import Answer, Failure, Filing, Outcome, Usage, Value
 from blocks.spending import Balance, Cap
 from blocks.store_values import Succession
-from tasks.announce import announce
 from tasks.markdown import listing, said, table
 
 _SPENT_AGAINST: Final = {
@@ -31,7 +30,8 @@ class Funnel(Value):
     filings untouched, and ``next_step`` what becomes of what is left; ``closed_door``
     that this was a refusal a person must mend, not the run's own budget or SEC's wish
     to be left alone. ``days`` tells of each day whose index was read what came of it;
-    ``open_days`` are those that are not complete, with the reason.
+    ``open_days`` are those that are not complete, with the reason. ``pruned`` counts
+    what housekeeping removed, by kind.
     """
 
     source: str
@@ -69,6 +69,7 @@ class Funnel(Value):
     days: tuple[str, ...] = ()
     open_days: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    pruned: Mapping[str, int] = {}
 
     @property
     def needs_attention(self) -> bool:
@@ -134,6 +135,9 @@ def funnel_markdown(funnel: Funnel, failures: Sequence[Failure] = ()) -> str:
         sections.append("## Days\n\n" + "\n".join(f"- {said(told)}" for told in funnel.days))
     if failures:
         sections.append(_failures(failures))
+    if funnel.pruned:
+        gone = [(count, kind) for kind, count in sorted(funnel.pruned.items())]
+        sections.append("## Housekeeping\n\n" + table(("pruned", "what"), gone))
     switches = (f"{name}={value}" for name, value in funnel.switches.items())
     sections.append("Switches: " + ", ".join(f"`{switch}`" for switch in switches))
     return "\n\n".join(sections) + "\n"
@@ -163,10 +167,7 @@ def publish_report(
     successions: Mapping[str, Succession],
     edgar_url: str,
 ) -> None:
-    """Publish the funnel, the table of analyses, and one event per analysis of this run.
-
-    And one per filing that an amendment supersedes, if either is of this run.
-    """
+    """Publish the funnel, and the table of analyses of this run."""
     create_markdown_artifact(
         key=f"funnel-{funnel.source}",
         markdown=funnel_markdown(funnel, failures),
@@ -179,7 +180,6 @@ def publish_report(
             table=rows,
             description=f"{len(rows)} analyses of this run",
         )
-    announce(outcomes, successions.values())
 
 
 def _answered(outcomes: Iterable[Outcome]) -> Iterable[tuple[Outcome, Answer]]:

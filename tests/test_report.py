@@ -52,6 +52,7 @@ EVERY_FIELD: Final[Mapping[str, Any]] = {
     "switches": {"PRICE_CEILING": "$10,191"},
     "days": ("2025-12-11 is complete",),
     "open_days": ("2025-12-12 has two filings left",),
+    "pruned": {"fetched lists": 10_301, "torn files": 10_302},
     "notes": ("no daily index for 2025-12-25",),
 }
 EXCUSED: Final = {"closed_door"}  # not shown: only how the run ends depends on it

@@ -20,6 +20,7 @@ OTHERS = (
     "PRICE_CEILING",
     "PRICE_FLOOR",
     "SEC_LLM_MAX_CONCURRENT",
+    "SEC_KEEP_RUNS_DAYS",
 )
 
 
@@ -36,6 +37,7 @@ def test_everything_is_on_by_default() -> None:
     assert settings.price_floor is None
     assert settings.answer_ttl is None
     assert settings.seen_ttl is None
+    assert settings.runs_kept == timedelta(days=14)
 
 
 def test_the_settings_are_exactly_the_documented_switches() -> None:
@@ -50,13 +52,15 @@ def test_0_switches_a_stage_off_and_it_says_so(name: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("off", ["0", "0.0", "0.00", "0e0", "-0", "", " ", " 0 "])
 def test_0_means_no_bound_and_no_expiry(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PRICE_CEILING", "PRICE_FLOOR", "SEC_LLM_CACHE_TTL_HOURS", "SEEN_TTL_DAYS"):
+    durations = ("SEC_LLM_CACHE_TTL_HOURS", "SEEN_TTL_DAYS", "SEC_KEEP_RUNS_DAYS")
+    for name in ("PRICE_CEILING", "PRICE_FLOOR", *durations):
         monkeypatch.setenv(name, off)
     settings = Settings.from_environment()
     assert settings.price_ceiling is None
     assert settings.price_floor is None
     assert settings.answer_ttl is None
     assert settings.seen_ttl is None
+    assert settings.runs_kept is None
 
 
 def test_hours_and_days_become_durations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +83,8 @@ def test_hours_and_days_become_durations(monkeypatch: pytest.MonkeyPatch) -> Non
         ("SEC_LLM_CACHE_TTL_HOURS", "inf"),
         ("SEEN_TTL_DAYS", "36526"),
         ("SEEN_TTL_DAYS", "nan"),
+        ("SEC_KEEP_RUNS_DAYS", "0.5"),
+        ("SEC_KEEP_RUNS_DAYS", "36526"),
         ("SEC_LLM_MAX_CONCURRENT", "0"),
         ("SEEN_STORE_CACHE_SIZE", "-5"),
         ("SEEN_STORE_ENABLED", "perhaps"),
@@ -112,6 +118,7 @@ def test_every_switch_is_shown_by_its_environment_name() -> None:
         "PRICE_CEILING": "$10",
         "PRICE_FLOOR": "off",
         "SEC_LLM_MAX_CONCURRENT": "10",
+        "SEC_KEEP_RUNS_DAYS": "14",
     }
 
 
@@ -125,6 +132,8 @@ def test_every_switch_is_shown_by_its_environment_name() -> None:
         ("SEC_LLM_CACHE_TTL_HOURS", "1.5", "1.5"),
         ("SEEN_TTL_DAYS", "0", "never expires"),
         ("SEEN_TTL_DAYS", "30", "30"),
+        ("SEC_KEEP_RUNS_DAYS", "0", "never pruned"),
+        ("SEC_KEEP_RUNS_DAYS", "30", "30"),
     ],
 )
 def test_what_is_shown_is_what_holds(
