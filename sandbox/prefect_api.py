@@ -19,7 +19,7 @@ class PrefectApi:
     """A client of one Prefect server, by its API address; a context manager."""
 
     def __init__(self, api_url: str) -> None:
-        self._http = httpx.Client(base_url=api_url, timeout=30)
+        self._http = httpx.Client(base_url=api_url, timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

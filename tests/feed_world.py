@@ -5,6 +5,7 @@ times as fast, and so dense that a page is four minutes of an afternoon.
 """
 
 import random
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -58,6 +59,9 @@ class World:
         self.now = eastern(self.days[0], time(6))
         shown = [self._filed(day, n) for day in self.days for n in range(self.filings_a_day)]
         self.shown = sorted(shown, key=lambda one: one.accepted_at, reverse=True)
+        self._ages = [
+            -one.accepted_at.timestamp() for one in self.shown for _ in one.filing.parties
+        ]
         self._entries = [
             (one.shown_at, one.filing.model_copy(update={"parties": (party,)}))
             for one in self.shown
@@ -95,7 +99,8 @@ class World:
         self.requests += 1
         self.now += self.tick
         copied_at = self.now - self._some(self.stale_by)
-        there = (entry for shown_at, entry in self._entries if shown_at <= copied_at)
+        accepted = islice(self._entries, bisect_left(self._ages, -copied_at.timestamp()), None)
+        there = (entry for shown_at, entry in accepted if shown_at <= copied_at)
         page = list(islice(there, start, start + 100))
         is_last = next(there, None) is None
         if self.unruly:

@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # A block module and the pure or private modules that only it uses, by prefix.
 BLOCK_ROOMS = {
     "edgar": {"edgar", "edgar_answers", "edgar_breaker", "edgar_conditional"}
-    | {"edgar_documents", "edgar_failures", "edgar_feed", "edgar_gzip", "edgar_header"}
+    | {"edgar_documents", "edgar_failures", "edgar_feed", "gzip_pieces", "edgar_header"}
     | {"edgar_http", "edgar_index", "edgar_kept", "edgar_pace", "edgar_sink", "edgar_submission"}
     | {"document_types", "ticker_table"},
-    "prices": {"prices", "price_table"},
+    "prices": {"prices", "price_file", "price_table", "gzip_pieces"},
     "analyst": {"analyst", "answer_json", "completion", "completion_checks", "model_complaints"}
     | {"model_failures", "model_faults", "model_http", "model_request", "prompt", "sources"}
     | {"model_batches", "model_batch_calls", "model_batch_lines", "model_batch_results"}
@@ -22,13 +22,23 @@ BLOCK_ROOMS = {
     | {"rules", "rule_findings", "rule_sentences", "rule_values", "item_rules"}
     | {"phrases_of_business", "phrases_of_capital", "phrases_of_deals", "phrases_of_trouble"},
     "excerpt": {"excerpt", "excerpt_boilerplate", "excerpt_fit", "excerpt_passages"}
-    | {"excerpt_sections", "document_text", "document_types"},
+    | {"excerpt_sections", "document_layout", "document_text", "document_types"},
     "certificate": {"certificate"},
     "store": {"store", "amendments", "store_amendments", "store_duckdb", "store_flock"}
     | {"store_ledger", "store_memory"}
     | {"store_postgres", "store_rows", "store_schema", "store_sql", "store_values"}
-    | {"store_windows", "store_days", "certificate", "store_spending", "spending"},
-    "answers": {"answers", "answer_turns"},
+    | {
+        "store_windows",
+        "store_copy",
+        "store_days",
+        "store_pruning",
+        "certificate",
+        "store_spending",
+        "spending",
+    }
+    | {"announcements", "store_announcements", "store_outbox"}
+    | {"store_health", "store_health_sql", "store_health_values", "store_mending"},
+    "answers": {"answers", "answer_inventory", "answer_pruning", "answer_seal", "answer_turns"},
     "budget": {"budget", "budget_memory", "spending"},
     "settings": {"settings"},
     "forms": {"forms"},
@@ -37,10 +47,12 @@ BLOCK_ROOMS = {
 }
 TASK_ROOMS = (
     {"fetch", "feed", "indexes", "fetched"},
-    {"enrich", "ask", "at_batch", "await_batches", "bench", "answer_cache", "same_text"},
+    {"enrich", "ask", "at_batch", "await_batches", "bench", "answer_cache", "leases"}
+    | {"same_text"},
     {"certify", "certificate_text", "lateness"},
-    {"report", "announce"},
     {"cost_plan", "cost_plan_text"},
+    {"check_answers", "check_claims", "check_days", "check_leftovers", "check_lost_store"}
+    | {"check_prefect", "check_store", "findings", "findings_text", "answer_cache"},
 )
 EVERYWHERE = {"blocks.models", "blocks.errors"}
 PRODUCT = ("blocks", "tasks", "flows", "sandbox")

@@ -37,10 +37,21 @@ LONGEST_FIRST: Final = sorted(
 )
 MOST_OUTPUT: Final = 500
 ROWS: Final = bad_days()
+TELLING: Final = ("bad key", "no such path, 200")  # of an HTTP error and of an answer
 
 
 def each(rows: list[Row]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
+
+
+each_stopping_row = pytest.mark.parametrize(
+    "row",  # to the run they are one error, whichever way a model's client came to it
+    [
+        pytest.param(row, id=row.name, marks=[] if row.name in TELLING else [pytest.mark.soak])
+        for row in ROWS
+        if row.stops
+    ],
+)
 
 
 def filing_of(one: DayFiling) -> Filing:
@@ -199,7 +210,7 @@ def attempts_of(house: Installation) -> dict[str, int]:
 class TestTheRun:
     """What each of them means for the other filings."""
 
-    @each([row for row in ROWS if row.stops])
+    @each_stopping_row
     def test_a_door_closed_to_all_is_tried_once_by_each_call_in_flight_and_costs_no_attempt(
         self, row: Row, house: Installation
     ) -> None:

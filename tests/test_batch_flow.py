@@ -211,6 +211,7 @@ class TestLeftOut:
 
 
 class TestKilled:
+    @pytest.mark.soak  # tests/faults/ has one like it
     def test_a_process_killed_before_it_knew_of_its_batch_leaves_one_that_is_found(
         self, house: Installation
     ) -> None:

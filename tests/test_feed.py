@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from examples import examples
 from feed_world import CHOSEN, World
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.business_days import business_days, eastern
@@ -318,7 +319,7 @@ POLLED = (  # from, to, how far apart; between these there is an outage, or a ni
 )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(10, in_soak=200)
 @given(
     seed=st.integers(0, 10**6),
     late_s=st.integers(0, 8 * 60),

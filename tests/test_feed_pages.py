@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.business_days import eastern
@@ -59,7 +60,7 @@ class Reader:
         return frozenset(self.claimed.keys() & set(accessions))
 
 
-@settings(max_examples=6, deadline=None)
+@examples(3, in_soak=60)
 @given(
     seed=st.integers(0, 10**6),
     page_tick_s=st.integers(0, 30),

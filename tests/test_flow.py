@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from examples import in_soak
 from installation import TOO_LITTLE_USD, Installation, installed
 
 from blocks.answers import AnswerFolder
@@ -29,6 +30,7 @@ from flows.progress import Progress
 from sandbox import faults, model_faults, sec_faults
 from sandbox.market_day import MarketDay, generated_day
 from tasks.enrich import enrich_filing
+from tasks.leases import Leases
 
 SMALL = generated_day(7, 14, noise=0.2)
 DAY = SMALL.day
@@ -164,7 +166,9 @@ def test_a_budget_stops_the_run_cleanly_and_the_next_run_goes_on(house: Installa
     assert set(house.model.paid_calls.values()) == {1}
 
 
-@pytest.mark.parametrize("fault", [model_faults.bad_key, model_faults.insufficient_quota])
+@pytest.mark.parametrize(
+    "fault", [model_faults.bad_key, *in_soak(model_faults.insufficient_quota)]
+)
 def test_a_door_closed_to_every_filing_stops_the_run_and_costs_no_filing_an_attempt(
     house: Installation, fault: Callable[[], faults.Fault]
 ) -> None:
@@ -288,12 +292,12 @@ def test_a_run_whose_lease_has_run_out_asks_no_more(house: Installation) -> None
     claim = store.claim(filings, owner="slept", lease_s=0)
     thief = store.claim(filings, owner="thief", lease_s=60)
     assert len(thief.granted) == len(filings)
-    gone: set[str] = set()
-    progress = Progress(store, owner="slept", lease_s=1, gone=gone)
+    leases = Leases(store, owner="slept", lease_s=1)
+    progress = Progress(store, leases)
     progress.take(claim)
     with progress.leases_kept():
         time.sleep(0.6)
-    assert gone == {one.accession for one in filings}
+    assert leases.gone == {one.accession for one in filings}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -476,11 +480,13 @@ class TestBadInput:
         "fault",
         [
             model_faults.refusal,
-            model_faults.content_filter,
-            model_faults.length,
-            model_faults.nonsense,
             model_faults.broken_json,
-            model_faults.other_shape,
+            *in_soak(
+                model_faults.content_filter,
+                model_faults.length,
+                model_faults.nonsense,
+                model_faults.other_shape,
+            ),
         ],
     )
     def test_an_answer_that_is_none_is_never_kept_and_asked_for_again(

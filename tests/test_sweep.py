@@ -47,12 +47,13 @@ def outcomes(house: Installation) -> set[str]:
     return set(frame["accession"])
 
 
-def test_the_whole_sweep_is_found_once_and_each_later_poll_finds_exactly_what_is_new(
+def test_the_whole_sweep_is_found_once_under_its_names_and_each_later_poll_finds_what_is_new(
     house: Installation, edgar_captures: Path
 ) -> None:
     expected = chosen_in(edgar_captures, FIRST)
     assert len(expected) > 500
     assert reject_all(house) == expected
+    names_survive(house, edgar_captures)
     for sweep in LATER:
         house.sec.show(sweep)
         new = chosen_in(edgar_captures, sweep) - expected
@@ -60,13 +61,11 @@ def test_the_whole_sweep_is_found_once_and_each_later_poll_finds_exactly_what_is
         expected |= new
 
 
-def test_names_with_parentheses_dashes_and_states_survive(
-    house: Installation, edgar_captures: Path
-) -> None:
-    pages = (edgar_captures / "feeds" / FIRST).glob("*.xml")
+def names_survive(house: Installation, captures: Path) -> None:
+    """With parentheses, dashes and states."""
+    pages = (captures / "feeds" / FIRST).glob("*.xml")
     titles = re.findall(r"<title>\S.*? - (.*) \(\d{10}\) \([^()]*\)</title>", _all(pages))
     captured = {html.unescape(name) for name in titles}
-    reject_all(house)
     names = set(house.store.outcomes()["filer"])
     assert names <= captured
     for shape in (r"\(.+\)", r"/DE/", r"&"):

@@ -25,7 +25,11 @@ LOOKS = 6
 POLLED_AT = (time(5, 58), time(10, 1), time(13, 5), time(16, 20))
 NIGHT = time(22, 30)
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.timeout(400),
+    pytest.mark.soak,
+]
 
 
 @pytest.fixture
