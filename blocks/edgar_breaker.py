@@ -129,8 +129,8 @@ class Breaker:
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
             raise ConfigurationError(
                 f"the file {self.path}, which keeps whether SEC blocks this machine, cannot be"
-                f" used ({error}): make its folder writable, delete the file if it is damaged, or"
-                " set limiter_path to another.",
+                f" used ({error}): make its folder writable, end a stopped process that holds it,"
+                " delete the file if it is damaged, or set limiter_path to another.",
                 subject=str(self.path),
             ) from error
 

@@ -107,6 +107,9 @@ def interrupt(
 ) -> Interrupted:
     """Send the signal, and ask for the filings again and again until another run has them."""
     until(lambda: house.sec.count(SUBMISSION))
+    asked = 0
+    while asked < (asked := house.sec.count(SUBMISSION)):  # a stopped thread would keep its locks
+        time.sleep(0.5)
     process.send_signal(number)
     house.sec.faults.clear()
     tables = Backend(f"duckdb:///{house.folder / 'store.duckdb'}")
