@@ -1,16 +1,14 @@
 """What lies in the answer folder, by its names: answers, and what dead writers left behind."""
 
-import fcntl
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from blocks.answer_turns import turn
+from blocks.answer_turns import is_free, let_go
 from blocks.answers import AnswerFolder
 from blocks.models import ACCESSION_PATTERN, UtcDatetime, Value
 
@@ -91,8 +89,8 @@ def remove(folder: AnswerFolder, file: KeptFile) -> None:
         return
     path = folder.root / file.path
     if path.suffix == ".turn":
-        with turn(path, patience_s=0.0):  # whoever has had its turn deletes the file
-            return
+        let_go(path)
+        return
     path.unlink(missing_ok=True)
 
 
@@ -114,7 +112,7 @@ def _kind_of(name: str, path: Path) -> Kind:
     if last.startswith("."):
         return Kind.HALF_WRITTEN
     if last.endswith(".turn"):
-        return Kind.FREE_TURN if _is_free(path) else Kind.OTHER
+        return Kind.FREE_TURN if is_free(path) else Kind.OTHER
     if last.endswith(".unreadable"):
         return Kind.SET_ASIDE
     if parts[0] not in {_ANSWERS, _NOTES}:
@@ -122,21 +120,6 @@ def _kind_of(name: str, path: Path) -> Kind:
     if len(parts) != _DEPTH or ACCESSION_PATTERN.fullmatch(last) is None:
         return Kind.STRANGER
     return Kind.ANSWER if parts[0] == _ANSWERS else Kind.NOTE
-
-
-def _is_free(path: Path) -> bool:
-    """Whether nobody holds the turn; asking takes it for a moment."""
-    with ExitStack() as closing:
-        try:
-            handle = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        closing.callback(os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 def _written_at(path: Path) -> datetime:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from blocks.answer_seal import bytes_of
-from blocks.answer_turns import turn
+from blocks.answer_turns import let_go
 
 _WRITING: Final = timedelta(days=1)  # who has not finished a file by then is dead
 _AT_A_BATCH: Final = timedelta(days=35)  # OpenAI keeps the files of a batch for thirty
@@ -85,7 +85,7 @@ def _rules(root: Path, retention: Retention) -> dict[str, _Rule]:
     runs, answers = retention
     tables = _newest_tables(root / "reference")
     return {
-        ".turn": _Rule("lock files of the dead", _WRITING, remove=_let_go),
+        ".turn": _Rule("lock files of the dead", _WRITING, remove=let_go),
         ".": _Rule("half-written files", _WRITING),
         ".unreadable": _Rule("unreadable files", runs),
         "runs": _Rule("fetched lists", runs),
@@ -121,13 +121,6 @@ def _files(root: Path, trouble: Callable[[OSError], None]) -> Iterator[Path]:
         if Path(folder).parent == root / "runs":
             with suppress(OSError):  # not empty
                 Path(folder).rmdir()
-
-
-def _let_go(path: Path) -> bool:
-    """Remove a lock file as a holder does: who waits for it must not be left with another."""
-    with turn(path, patience_s=0.0):
-        pass
-    return not path.exists()
 
 
 def _can_be_used(answer: Path) -> bool:

@@ -37,6 +37,30 @@ def turn(path: Path, *, patience_s: float) -> Iterator[bool]:
             os.close(handle)
 
 
+def let_go(path: Path) -> bool:
+    """Remove a lock file that nobody holds, as a holder does; whether it is gone.
+
+    Who waits for it must not be left with another.
+
+    Raises:
+        OSError: the file cannot be locked.
+    """
+    with turn(path, patience_s=0.0):
+        pass
+    return not path.exists()
+
+
+def is_free(path: Path) -> bool:
+    """Whether there is such a lock file and nobody holds it; asking takes it for a moment."""
+    with ExitStack() as closing:
+        try:
+            handle = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        closing.callback(os.close, handle)
+        return _is_locked_by(handle)
+
+
 def _waited_for(path: Path, until_s: float) -> int | None:
     while (handle := _granted(path)) is None and time.monotonic() < until_s:
         time.sleep(_LOOK_AGAIN_S)
@@ -48,12 +72,18 @@ def _granted(path: Path) -> int | None:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     with ExitStack() as closing:
         closing.callback(os.close, handle)
-        with suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, handle):
-                closing.pop_all()
-                return handle
+        if _is_locked_by(handle) and _is_at(path, handle):
+            closing.pop_all()
+            return handle
     return None
+
+
+def _is_locked_by(handle: int) -> bool:
+    """Lock the open file, unless another has; whether it is locked by this handle now."""
+    with suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _is_at(path: Path, handle: int) -> bool:

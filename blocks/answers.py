@@ -16,7 +16,7 @@ from pydantic import PrivateAttr
 
 from blocks.answer_pruning import Retention, prune
 from blocks.answer_seal import Unbelievable, bytes_of, result_in, sealed, unsealed
-from blocks.answer_turns import turn
+from blocks.answer_turns import let_go, turn
 from blocks.errors import AnswerCacheUnusable
 from blocks.models import utc_now
 
@@ -236,8 +236,8 @@ class AnswerFolder(LocalFileSystem):
     def clear_turns(self, below: str) -> None:
         """Remove what killed processes have left of turns, of these and no folder below them."""
         for left in sorted(self._resolve_path(below).glob("*.turn")):
-            with suppress(OSError), turn(left, patience_s=0):
-                pass
+            with suppress(OSError):
+                let_go(left)
 
     def prune(
         self, *, runs_kept: timedelta | None, answer_ttl: timedelta | None, limit_s: float
