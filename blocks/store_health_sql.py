@@ -2,9 +2,7 @@
 
 from typing import LiteralString
 
-# whether the next run on the live feed takes it up; as in store_sql.STATE
-_BACKLOG: LiteralString = """
-s.done_at IS NULL AND (s.found_by = 'feed' OR s.in_feed_at IS NOT NULL OR s.attempts > 0)"""
+from blocks.store_sql import IS_BACKLOG
 
 # an accession number's packed key; null where the text is none
 KEY_OF: LiteralString = """
@@ -32,11 +30,11 @@ WITH failed AS (
   FROM failure WHERE k IN (SELECT k FROM seen WHERE done_at IS NULL)
   ORDER BY k, failed_at DESC
 )
-SELECT s.k, s.attempts, """
-    + _BACKLOG
+SELECT seen.k, seen.attempts, """
+    + IS_BACKLOG
     + """, f.last_error
-FROM seen s LEFT JOIN failed f ON f.k = s.k
-WHERE s.done_at IS NULL AND s.owner IS NULL ORDER BY s.k"""
+FROM seen LEFT JOIN failed f ON f.k = seen.k
+WHERE seen.done_at IS NULL AND seen.owner IS NULL ORDER BY seen.k"""
 )
 
 PARKED_NOW: LiteralString = (
@@ -81,13 +79,13 @@ BROKEN_KEYS: LiteralString = (
 ORPHANS: LiteralString = (
     """
 SELECT a.k, a.fingerprint, a.answered_at, a.k IN (SELECT k FROM outcome),
-  coalesce(s.lease_until >= now() OR ("""
-    + _BACKLOG
+  coalesce(seen.lease_until >= now() OR ("""
+    + IS_BACKLOG
     + """), false)
 FROM analysis a
 LEFT JOIN outcome o
   ON o.k = a.k AND o.fingerprint = a.fingerprint AND o.answered_at = a.answered_at
-LEFT JOIN seen s ON s.k = a.k
+LEFT JOIN seen ON seen.k = a.k
 WHERE o.k IS NULL ORDER BY a.k, a.answered_at"""
 )
 
@@ -151,11 +149,11 @@ latest AS (
   SELECT k, max(recorded_at) AS recorded_at FROM outcome
   WHERE k IN (SELECT k FROM asked) GROUP BY k
 )
-SELECT asked.k, l.recorded_at, coalesce(s.lease_until >= now(), false),
-  coalesce(s.lease_until >= now() OR ("""
-    + _BACKLOG
+SELECT asked.k, l.recorded_at, coalesce(seen.lease_until >= now(), false),
+  coalesce(seen.lease_until >= now() OR ("""
+    + IS_BACKLOG
     + """), false)
-FROM asked LEFT JOIN latest l ON l.k = asked.k LEFT JOIN seen s ON s.k = asked.k"""
+FROM asked LEFT JOIN latest l ON l.k = asked.k LEFT JOIN seen ON seen.k = asked.k"""
 )
 
 # $1 keys, $2 fingerprint -> answers, oldest first

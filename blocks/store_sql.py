@@ -7,15 +7,23 @@ there and subtracting beats an anti join many times over.
 
 from typing import LiteralString
 
+# whether the next run on the live feed takes a row of seen up (see CLAIM)
+IS_BACKLOG: LiteralString = """
+seen.done_at IS NULL
+AND (seen.found_by = 'feed' OR seen.in_feed_at IS NOT NULL OR seen.attempts > 0)"""
+
 # $1 keys, $2 seconds an outcome counts (null: for ever)
 # -> key, when its outcome was stored, whether that still counts, and of what has none whether
 # it is backlog (see CLAIM)
-STATE: LiteralString = """
+STATE: LiteralString = (
+    """
 SELECT k, done_at,
   done_at IS NOT NULL AND ($2::double precision IS NULL
-    OR done_at >= now() - $2::double precision * INTERVAL '1 second'),
-  done_at IS NULL AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
+    OR done_at >= now() - $2::double precision * INTERVAL '1 second'),"""
+    + IS_BACKLOG
+    + """
 FROM seen WHERE k IN (SELECT unnest($1::bigint[]))"""
+)
 
 # $1 keys, $2 fingerprint -> those whose latest outcome is an answer of another fingerprint
 OUTDATED: LiteralString = """
@@ -44,13 +52,15 @@ SELECT k FROM seen WHERE k IN (SELECT unnest($1::bigint[]))
 #
 # A filing is null exactly where nothing was claimed since the latest outcome: counting starts
 # again there. The run that holds a claim gets it again uncounted.
-_CLAIMABLE: LiteralString = """
+_CLAIMABLE: LiteralString = (
+    """
 WITH candidate AS (
   SELECT unnest($1::bigint[]) AS k, unnest($2::text[]) AS found_by, unnest($3::text[]) AS filing
   UNION ALL
   SELECT k, found_by, filing FROM seen
-  WHERE $7::boolean AND done_at IS NULL
-    AND (found_by = 'feed' OR in_feed_at IS NOT NULL OR attempts > 0)
+  WHERE $7::boolean AND"""  # noqa: S608 - all of it is our own text
+    + IS_BACKLOG
+    + """
     AND k NOT IN (SELECT unnest($1::bigint[]))
 ),
 known AS (SELECT * FROM seen WHERE k IN (SELECT k FROM candidate)),
@@ -67,6 +77,7 @@ claimable AS (
       OR known.done_at < now() - $6::double precision * INTERVAL '1 second'
       OR known.k IN (SELECT unnest($8::bigint[])))
 )"""
+)
 
 # as _CLAIMABLE -> key, attempts, filing of what CLAIM would lease; nothing is written
 PREVIEW: LiteralString = (
