@@ -18,15 +18,6 @@ from faults.schedules import schedule
 from faults.table import DOCS, MARKETS, cells
 
 
-@pytest.fixture(scope="module")
-def interpreter(
-    prefect_server: None,  # noqa: ARG001 - has to run
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Interpreter]:
-    with Interpreter(tmp_path_factory.mktemp("interpreter") / "errors.txt") as running:
-        yield running
-
-
 @pytest.fixture
 def house(interpreter: Interpreter, tmp_path: Path) -> Iterator[House]:
     with opened(tmp_path, interpreter, seed=MARKETS[0]) as house:

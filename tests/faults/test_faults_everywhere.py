@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +30,6 @@ IN_THE_STORE: Final = (
     "before its commit",
     "recorded",
 )
-
-
-@pytest.fixture(scope="module")
-def interpreter(
-    prefect_server: None,  # noqa: ARG001 - has to run
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Interpreter]:
-    with Interpreter(tmp_path_factory.mktemp("interpreter") / "errors.txt") as running:
-        yield running
 
 
 @pytest.mark.parametrize(
